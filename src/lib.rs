@@ -1,0 +1,6 @@
+//! regwatch watches, for every AWS account it is told of, what AWS tells only to those who ask.
+
+pub mod clock;
+pub mod config;
+pub mod liveness;
+pub mod model;

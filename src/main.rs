@@ -1,0 +1,3 @@
+//! The `regwatch` program.
+
+fn main() {}

@@ -1,0 +1,20 @@
+//! The values everything else speaks in: what is polled, what AWS answered, what is known.
+//!
+//! Layer 0: nothing here awaits, does I/O or names a type of the AWS SDK.
+
+mod event;
+mod observation;
+mod state;
+mod status;
+mod target;
+
+pub use event::{Transition, TransitionKind};
+pub use observation::{
+    Details, Failure, FailureReason, FleetWiseDetails, GovCloudDetails, Reading, ResourceReading,
+};
+pub use state::{Pacing, Poll, ResourceState, ScopeState, Snapshot, TargetState, TransitionCount};
+pub use status::{Phase, Resource, Status};
+pub use target::{
+    Account, AccountId, Caller, Fleet, ParseAccountIdError, Polling, Probe, Region, Scope, ScopeId, Service,
+    Target, TargetId,
+};

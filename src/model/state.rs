@@ -1,0 +1,251 @@
+//! What is known, and how an observation changes it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    AccountId, Caller, Details, Failure, FailureReason, Fleet, Reading, Resource, ResourceReading, Status,
+    TargetId, Transition, TransitionKind,
+};
+
+/// One poll of one target, as its poller reports it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Poll {
+    /// What was polled.
+    pub target: TargetId,
+    /// When the call was made.
+    pub attempted_at: Timestamp,
+    /// When the next one is due.
+    pub next_poll: Timestamp,
+    /// How much later than due the call was made.
+    pub lag: Duration,
+    /// How long the call took.
+    pub duration: Duration,
+    /// What came of it.
+    pub outcome: Result<Reading, Failure>,
+}
+
+/// What is known of a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResourceState {
+    /// What AWS last said.
+    pub reading: ResourceReading,
+    /// Since when regwatch knows this status.
+    pub since: Timestamp,
+}
+
+/// What is known of a target.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TargetState {
+    /// The resources that AWS last told of, the target itself first.
+    pub resources: Vec<ResourceState>,
+    /// Names of what AWS last told of.
+    pub details: Details,
+    /// When AWS first knew of it, by AWS's clock.
+    pub created_at: Option<Timestamp>,
+    /// When AWS last changed it, by AWS's clock.
+    pub modified_at: Option<Timestamp>,
+    /// When it was last asked.
+    pub last_attempt: Option<Timestamp>,
+    /// When it last answered.
+    pub last_success: Option<Timestamp>,
+    /// When it will be asked next.
+    pub next_poll: Option<Timestamp>,
+    /// Why the last attempt failed; `None` if it succeeded.
+    pub failure: Option<Failure>,
+    /// How often it was asked.
+    pub polls: u64,
+    /// How often asking failed, by the discriminant of [`FailureReason`].
+    pub failures: [u32; FailureReason::ALL.len()],
+    /// How often each transition was seen, in the order of first sight.
+    pub transitions: Vec<TransitionCount>,
+}
+
+/// How often a transition was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransitionCount {
+    /// What changed.
+    pub resource: Resource,
+    /// The state before.
+    pub from: Status,
+    /// The state after; the same for a [`TransitionKind::Modified`].
+    pub to: Status,
+    /// How often.
+    pub count: u32,
+}
+
+impl TargetState {
+    /// Takes in one poll and tells what changed. A failure changes no state.
+    pub fn record(&mut self, poll: Poll) -> Vec<Transition> {
+        self.polls += 1;
+        self.last_attempt = Some(poll.attempted_at);
+        self.next_poll = Some(poll.next_poll);
+        match poll.outcome {
+            Err(failure) => {
+                self.failures[failure.reason as usize] += 1;
+                self.failure = Some(failure);
+                Vec::new()
+            }
+            Ok(reading) => {
+                self.failure = None;
+                self.last_success = Some(poll.attempted_at);
+                self.take(reading, poll.attempted_at)
+            }
+        }
+    }
+
+    /// Whether the last attempt succeeded.
+    pub fn is_up(&self) -> bool {
+        self.last_attempt.is_some() && self.failure.is_none()
+    }
+
+    fn take(&mut self, reading: Reading, observed_at: Timestamp) -> Vec<Transition> {
+        let mut transitions: Vec<Transition> = reading
+            .resources
+            .iter()
+            .filter_map(|now| {
+                let before = self.resources.iter().find(|state| state.reading.resource == now.resource);
+                let kind = match before {
+                    None => TransitionKind::FirstSeen,
+                    Some(state) if same_status(&state.reading, now) => return None,
+                    Some(_) => TransitionKind::Changed,
+                };
+                Some(transition(kind, before, now, observed_at, reading.modified_at))
+            })
+            .collect();
+        if transitions.is_empty()
+            && self.aws_times_moved(&reading)
+            && let Some(now) = reading.resources.first()
+        {
+            let before = self.resources.first();
+            let kind = TransitionKind::Modified;
+            transitions.push(transition(kind, before, now, observed_at, reading.modified_at));
+        }
+        for transition in &transitions {
+            self.count(transition);
+        }
+        self.resources = reading
+            .resources
+            .into_iter()
+            .map(|now| {
+                let before = self.resources.iter().find(|s| same_status(&s.reading, &now));
+                ResourceState { since: before.map_or(observed_at, |s| s.since), reading: now }
+            })
+            .collect();
+        self.details = reading.details;
+        self.created_at = reading.created_at;
+        self.modified_at = reading.modified_at;
+        transitions
+    }
+
+    /// Whether both readings have AWS's times and they differ.
+    fn aws_times_moved(&self, reading: &Reading) -> bool {
+        let moved = |before: Option<Timestamp>, now: Option<Timestamp>| {
+            before.zip(now).is_some_and(|(before, now)| before != now)
+        };
+        moved(self.created_at, reading.created_at) || moved(self.modified_at, reading.modified_at)
+    }
+
+    fn count(&mut self, transition: &Transition) {
+        let Some(from) = transition.from else { return };
+        let (resource, to) = (transition.resource, transition.to);
+        let known = self.transitions.iter_mut();
+        match known.into_iter().find(|c| (c.resource, c.from, c.to) == (resource, from, to)) {
+            Some(known) => known.count += 1,
+            None => self.transitions.push(TransitionCount { resource, from, to, count: 1 }),
+        }
+    }
+}
+
+fn same_status(before: &ResourceReading, now: &ResourceReading) -> bool {
+    (before.resource, before.status, &before.text) == (now.resource, now.status, &now.text)
+}
+
+fn transition(
+    kind: TransitionKind,
+    before: Option<&ResourceState>,
+    now: &ResourceReading,
+    observed_at: Timestamp,
+    aws_modified_at: Option<Timestamp>,
+) -> Transition {
+    Transition {
+        kind,
+        resource: now.resource,
+        from: before.map(|state| state.reading.status),
+        to: now.status,
+        text: now.text.clone(),
+        error_message: now.error_message.clone(),
+        previous_since: before.map(|state| state.since),
+        observed_at,
+        aws_modified_at,
+    }
+}
+
+/// How a quota scope is paced, as its poller reports it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Pacing {
+    /// The rate that was learnt, in requests per second.
+    pub allowed: f64,
+    /// When the gate that a throttle closed opens again; `None` while it is open.
+    pub backoff_until: Option<Timestamp>,
+    /// How many calls were throttled.
+    pub throttled: u64,
+}
+
+/// What is known of a quota scope.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ScopeState {
+    /// The calling account, once known.
+    pub caller: Option<AccountId>,
+    /// Whether the first attempt has been made.
+    pub attempted: bool,
+    /// How it is paced.
+    pub pacing: Pacing,
+}
+
+/// Everything that is known, at one moment. Readers look at the latest; they never ask.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// What is watched.
+    pub fleet: Arc<Fleet>,
+    /// What is known of each target; a [`TargetId`] is an index.
+    pub targets: Vec<Arc<TargetState>>,
+    /// What is known of each quota scope; a [`super::ScopeId`] is an index.
+    pub scopes: Vec<ScopeState>,
+    /// When watching began: silence is measured from here until the first answer.
+    pub started_at: Timestamp,
+}
+
+impl Snapshot {
+    /// Nothing is known yet.
+    pub fn new(fleet: Arc<Fleet>, started_at: Timestamp) -> Self {
+        let targets = vec![Arc::default(); fleet.targets.len()];
+        let scopes = fleet.scopes.iter().map(|scope| ScopeState {
+            caller: match scope.caller {
+                Caller::Account(account) => Some(account),
+                Caller::Identity(_) => None,
+            },
+            attempted: false,
+            pacing: Pacing { allowed: scope.limit, ..Pacing::default() },
+        });
+        Self { targets, scopes: scopes.collect(), fleet, started_at }
+    }
+
+    /// Whether the target has not answered for as long as its configuration allows.
+    pub fn is_stale(&self, id: TargetId, now: Timestamp) -> bool {
+        let heard = self.targets[id.0 as usize].last_success.unwrap_or(self.started_at);
+        let allowed = self.fleet.target(id).polling.stale_after;
+        now.duration_since(heard) >= SignedDuration::try_from(allowed).unwrap_or(SignedDuration::MAX)
+    }
+
+    /// Whether every quota scope that has targets has made its first attempt.
+    pub fn is_ready(&self) -> bool {
+        self.fleet
+            .scopes
+            .iter()
+            .zip(&self.scopes)
+            .all(|(scope, state)| scope.targets.is_empty() || state.attempted)
+    }
+}

@@ -1,0 +1,1 @@
+//! The whole daemon, in this process, against the simulated AWS over HTTP.
