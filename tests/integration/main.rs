@@ -1,1 +1,3 @@
 //! The whole daemon, in this process, against the simulated AWS over HTTP.
+
+mod tidy;
