@@ -1,11 +1,37 @@
 //! The validated configuration: what the rest of regwatch may rely on.
+//!
+//! `yaml` makes a tree of the text, each node with its place; `section` and `value` take it apart;
+//! `polling`, `limits`, `identity` and `account` each know one part of the file, and `file` the whole.
+//! All note what is wrong in one report and go on, so that every mistake is told in one go. `fleet`
+//! turns the outcome into targets and quota scopes.
+
+mod account;
+#[cfg(test)]
+mod example;
+mod file;
+mod fleet;
+mod identity;
+mod limits;
+mod mistake;
+mod polling;
+mod region;
+mod role_arn;
+mod section;
+mod value;
+mod yaml;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Account, AccountId, Polling, Region};
+use crate::model::{Account, Polling, Region};
+
+pub use self::mistake::{ConfigError, ConfigErrors, Mistake, Warning};
+pub use self::role_arn::{ParseRoleArnError, RoleArn};
+
+use self::mistake::{Place, Report};
 
 /// A configuration that holds together: every name resolves, every number is in range.
 #[derive(Clone, Debug)]
@@ -18,6 +44,44 @@ pub struct Config {
     pub identities: BTreeMap<Arc<str>, Identity>,
     /// What to watch, in the order of the file.
     pub accounts: Vec<WatchedAccount>,
+}
+
+impl Config {
+    /// Reads a configuration file; with what is doubtful in it.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or with every mistake in it.
+    pub fn load(path: &Path) -> Result<(Self, Vec<Warning>), ConfigError> {
+        let file_name = path.display().to_string();
+        let bytes = std::fs::read(path)
+            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+        match String::from_utf8(bytes) {
+            Ok(text) => Ok(Self::parse(&file_name, &text)?),
+            Err(error) => {
+                let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+                let mut report = Report::default();
+                report.mistake(after(good), "not UTF-8; save the file in that encoding");
+                Ok(report.finish(&file_name, None)?)
+            }
+        }
+    }
+
+    /// Reads the text of a configuration file; with what is doubtful in it.
+    ///
+    /// # Errors
+    /// Every mistake in the text, each with its line and column in the file of this name.
+    pub fn parse(file_name: &str, text: &str) -> Result<(Self, Vec<Warning>), ConfigErrors> {
+        let mut report = Report::default();
+        let config = file::read(text, &mut report);
+        report.finish(file_name, config)
+    }
+}
+
+/// The place after some text.
+fn after(text: &[u8]) -> Place {
+    let text = String::from_utf8_lossy(text);
+    let last_line = text.rsplit('\n').next().unwrap_or_default();
+    Place { line: text.matches('\n').count() + 1, column: last_line.chars().count() + 1 }
 }
 
 /// What calls to AWS are held to.
@@ -55,24 +119,6 @@ pub struct AssumeRole {
     pub external_id: Option<Secret>,
     /// The session name, seen in the polled account's `CloudTrail`.
     pub session_name: String,
-}
-
-/// The ARN of an IAM role whose account may be left open as `{account_id}`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RoleArn(pub(crate) String);
-
-impl RoleArn {
-    /// The ARN for one account.
-    pub fn for_account(&self, account: AccountId) -> String {
-        self.0.replace("{account_id}", &account.to_string())
-    }
-
-    /// The account that the role is in, and so the caller of whatever is called with it.
-    pub fn account(&self, account: AccountId) -> AccountId {
-        let arn = self.for_account(account);
-        let field = arn.split(':').nth(4).expect("validated: an ARN has its account in the fifth field");
-        field.parse().expect("validated: the field is an account id")
-    }
 }
 
 /// A text that never shows itself.

@@ -1,3 +1,4 @@
 //! The whole daemon, in this process, against the simulated AWS over HTTP.
 
+mod config;
 mod tidy;

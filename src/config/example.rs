@@ -1,0 +1,64 @@
+//! Whether `config.example.yaml` keeps its promises: every key, and each default as it is.
+
+use std::collections::BTreeSet;
+
+use super::mistake::Report;
+use super::polling::Cadence;
+use super::yaml::{self, Node, Value};
+use super::{Config, Identity, Limits, account, file, identity, limits, polling};
+
+const EXAMPLE: &str = include_str!("../../config.example.yaml");
+
+#[test]
+fn the_example_holds_together() {
+    let (_, warnings) = Config::parse("config.example.yaml", EXAMPLE).expect("no mistake");
+    assert_eq!(warnings, []);
+}
+
+#[test]
+fn the_example_shows_every_key() {
+    let root = yaml::read(EXAMPLE, &mut Report::default()).expect("YAML");
+    let expect = |path: &[&str], keys: &[&str]| {
+        assert_eq!(keys_at(&root, path), keys.iter().copied().collect(), "keys of {path:?}");
+    };
+    expect(&[], file::KEYS);
+    expect(&["polling"], polling::KEYS);
+    expect(&["limits"], limits::KEYS);
+    expect(&["identities", "*"], identity::KEYS);
+    expect(&["identities", "*", "assume_role"], identity::ROLE_KEYS);
+    expect(&["accounts", "*"], account::KEYS);
+    expect(&["accounts", "*", "fleetwise"], account::FLEETWISE_KEYS);
+    expect(&["accounts", "*", "govcloud"], account::GOVCLOUD_KEYS);
+}
+
+#[test]
+fn the_example_shows_the_defaults() {
+    let (config, _) = Config::parse("config.example.yaml", EXAMPLE).expect("no mistake");
+    assert_eq!(config.limits, Limits::default());
+    assert_eq!(Some(config.start_window), polling::start_window(None, &mut Report::default()));
+    // The first account has a cadence of its own, as an example; the second has the file's.
+    assert_eq!(Some(&*config.accounts[1].polling), Cadence::default().polling().as_ref());
+    let Identity::AssumeRole(role) = &config.identities["member"] else { panic!("not a role") };
+    assert_eq!(role.session_name, identity::DEFAULT_SESSION_NAME);
+}
+
+/// The keys of every mapping that a path leads to; `*` is each item of a list or mapping.
+fn keys_at<'n>(node: &'n Node, path: &[&str]) -> BTreeSet<&'n str> {
+    match (&node.value, path) {
+        (Value::Map(entries), []) => entries.iter().map(|(key, _)| text(key)).collect(),
+        (Value::Map(entries), [first, rest @ ..]) => entries
+            .iter()
+            .filter(|(key, _)| *first == "*" || *first == text(key))
+            .flat_map(|(_, value)| keys_at(value, rest))
+            .collect(),
+        (Value::List(items), ["*", rest @ ..]) => items.iter().flat_map(|item| keys_at(item, rest)).collect(),
+        _ => BTreeSet::new(),
+    }
+}
+
+fn text(key: &Node) -> &str {
+    match &key.value {
+        Value::Scalar { text, .. } => text,
+        other => panic!("a key is {}", other.kind()),
+    }
+}

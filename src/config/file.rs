@@ -1,0 +1,49 @@
+//! The configuration file as a whole: its sections, in the order in which they need each other.
+
+use super::account::Accounts;
+use super::identity::Identities;
+use super::mistake::{Place, Report};
+use super::polling::{self, Cadence};
+use super::section::Section;
+use super::value::list;
+use super::yaml::{self, Node, Value};
+use super::{Config, limits};
+
+/// The keys at the top of the file.
+pub(super) const KEYS: &[&str] = &["polling", "limits", "identities", "accounts"];
+
+/// Reads a configuration; `None` where a mistake has been reported.
+pub(super) fn read(text: &str, report: &mut Report) -> Option<Config> {
+    let root = yaml::read(text, report)?;
+    let section = Section::open(&root, "the file", KEYS, report)?;
+    // A section that is left out is an empty one: all of its keys have their defaults.
+    let nothing = Node { at: Place::START, value: Value::Null };
+    let part = |key| section.get(key).unwrap_or(&nothing);
+
+    let polling = Section::open(part("polling"), "`polling`", polling::KEYS, report);
+    let start_window = polling::start_window(polling.as_ref(), report);
+    let cadence = polling.map_or_else(Cadence::default, |polling| Cadence::default().with(&polling, report));
+    let limits = Section::open(part("limits"), "`limits`", limits::KEYS, report)
+        .and_then(|limits| limits::read(&limits, report));
+    let identities = Identities::read(part("identities"), report);
+
+    let mut reader = Accounts::new(&identities, cadence);
+    let mut accounts = Vec::new();
+    let items = list(part("accounts"), "accounts", "each item one account", report);
+    if items.is_some_and(<[Node]>::is_empty) {
+        let at = section.get("accounts").map_or(Place::START, |accounts| accounts.at);
+        report.mistake(at, "no account to watch; list at least one under `accounts`");
+    }
+    for item in items.unwrap_or_default() {
+        accounts.extend(reader.read(item, report));
+    }
+    if !report.is_clean() {
+        return None;
+    }
+    let used = accounts.iter().flat_map(|account| {
+        let fleetwise = account.fleetwise.iter().map(|fleetwise| &fleetwise.identity);
+        fleetwise.chain(account.govcloud.iter().map(|govcloud| &govcloud.identity))
+    });
+    identities.warn_unused(used, report);
+    Some(Config { start_window: start_window?, limits: limits?, identities: identities.finish()?, accounts })
+}

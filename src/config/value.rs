@@ -1,0 +1,101 @@
+//! Single values: texts, numbers, durations and lists, and what is wrong with them.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use jiff::fmt::friendly::SpanParser;
+
+use super::mistake::Report;
+use super::yaml::{Node, Value};
+
+/// The least and the most that a duration may be, with the reason for each.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    pub(super) least: (Duration, &'static str),
+    pub(super) most: (Duration, &'static str),
+}
+
+/// A text. Numbers and words are texts too, as they are written.
+pub(super) fn text<'n>(node: &'n Node, name: &str, report: &mut Report) -> Option<&'n str> {
+    match &node.value {
+        Value::Scalar { text, .. } => Some(text),
+        Value::Refused => None,
+        other => {
+            report.mistake(node.at, format!("`{name}` is {}; it takes a single value", other.kind()));
+            None
+        }
+    }
+}
+
+/// A text that is not blank.
+pub(super) fn word<'n>(node: &'n Node, name: &str, report: &mut Report) -> Option<&'n str> {
+    let text = text(node, name, report)?;
+    if text.trim().is_empty() {
+        report.mistake(node.at, format!("`{name}` is blank; fill it in or leave the key out"));
+        return None;
+    }
+    Some(text)
+}
+
+/// A list; nothing at all counts as an empty one.
+pub(super) fn list<'n>(node: &'n Node, name: &str, example: &str, report: &mut Report) -> Option<&'n [Node]> {
+    match &node.value {
+        Value::List(items) => Some(items),
+        Value::Null => Some(&[]),
+        Value::Refused => None,
+        other => {
+            report.mistake(node.at, format!("`{name}` is {}; it takes a list, {example}", other.kind()));
+            None
+        }
+    }
+}
+
+/// A duration within bounds, written as jiff's friendly format has it: `1h30m`, `5m`, `500ms`.
+pub(super) fn duration(node: &Node, name: &str, bounds: Bounds, report: &mut Report) -> Option<Duration> {
+    let text = text(node, name, report)?;
+    let Ok(duration) = SpanParser::new().parse_duration(text) else {
+        let example = "a duration is a number with a unit from ms to h, such as 15s, 5m or 1h30m";
+        report.mistake(node.at, format!("`{name}` is {}; {example}", shown(text)));
+        return None;
+    };
+    let (least, too_short) = bounds.least;
+    let (most, too_long) = bounds.most;
+    match Duration::try_from(duration) {
+        Ok(duration) if (least..=most).contains(&duration) => return Some(duration),
+        Ok(duration) if duration > most => {
+            let most = human(most);
+            report.mistake(node.at, format!("`{name}` is {}; it is at most {most}: {too_long}", shown(text)));
+        }
+        _ => {
+            let least = human(least);
+            report.mistake(
+                node.at,
+                format!("`{name}` is {}; it is at least {least}: {too_short}", shown(text)),
+            );
+        }
+    }
+    None
+}
+
+/// A duration as it is written in a configuration, such as `1h 30m`.
+pub(super) fn human(duration: Duration) -> String {
+    SignedDuration::try_from(duration)
+        .map_or_else(|_| format!("{duration:?}"), |signed| format!("{signed:#}"))
+}
+
+/// A text as a message may quote it: in backticks unless it is empty, on one line, not endless.
+pub(super) fn shown(text: &str) -> String {
+    const LONGEST: usize = 60;
+    if text.is_empty() {
+        return "\"\"".to_owned();
+    }
+    let mut shown: String = text
+        .chars()
+        .take(LONGEST)
+        .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
+        .collect();
+    if text.chars().nth(LONGEST).is_some() {
+        shown.push('…');
+    }
+    format!("`{shown}`")
+}
