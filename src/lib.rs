@@ -4,3 +4,4 @@ pub mod clock;
 pub mod config;
 pub mod liveness;
 pub mod model;
+pub mod sim;
