@@ -3,5 +3,6 @@
 pub mod clock;
 pub mod config;
 pub mod liveness;
+pub mod metrics;
 pub mod model;
 pub mod sim;

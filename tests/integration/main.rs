@@ -1,4 +1,7 @@
 //! The whole daemon, in this process, against the simulated AWS over HTTP.
 
 mod config;
+mod metrics;
+#[path = "../support/snapshot.rs"]
+mod snapshot;
 mod tidy;

@@ -1,2 +1,6 @@
 //! regwatch and its simulated AWS before judges that others wrote. Run by `tests/run`, which installs
 //! them.
+
+mod metrics;
+#[path = "../support/snapshot.rs"]
+mod snapshot;

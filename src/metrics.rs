@@ -1,0 +1,142 @@
+//! The metrics page: what a scrape sees.
+//!
+//! State is not kept twice. Every family that follows from a [`Snapshot`] is written straight from it
+//! when a scrape asks ([`page`]), so that a target which is gone from the configuration is gone from
+//! the next page, and nothing can disagree with the tracker. What no snapshot holds, because it
+//! happens rather than is (how long a poll took, how often credentials were refreshed), is counted
+//! here where it happens, by the instruments of the `prometheus` crate in a registry of their own.
+
+mod account;
+mod exposition;
+mod page;
+mod scope;
+mod state;
+mod target;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+};
+
+pub use page::Page;
+
+use crate::model::{FailureReason, Probe, Snapshot};
+
+/// The content type of a [`Page`]: version 0.0.4 of Prometheus's text exposition format.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Upper bounds in seconds for one call to AWS: a warm call takes some 20 ms in its own region and
+/// some 300 ms around the globe; the default timeout is 10 s and its configured maximum beyond 30 s.
+const POLL_DURATION_BUCKETS: [f64; 12] = [0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 5.0, 10.0, 30.0];
+
+/// Upper bounds in seconds for how late a call was made: from a scheduler with time to spare, over
+/// one waiting for its turn in a busy quota scope, to a sweep that takes half an hour behind a small
+/// quota.
+const POLL_LAG_BUCKETS: [f64; 13] =
+    [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 1800.0];
+
+/// Why an instrument of this file cannot be refused.
+const WELL_FORMED: &str = "its name, help and labels are constants in the form that Prometheus asks for";
+
+/// What a scrape sees: regwatch's own instruments, and pages that set them beside the state.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    poll_duration: HistogramVec,
+    poll_lag: Histogram,
+    credentials_refreshes: IntCounter,
+    credentials_refresh_failures: IntCounterVec,
+}
+
+impl Metrics {
+    /// Instruments that have seen nothing. Every series of a closed set is there from the start, so
+    /// that `rate()` sees its first step.
+    pub fn new() -> Self {
+        let poll_duration = HistogramOpts::new(
+            "regwatch_poll_duration_seconds",
+            "How long a poll's call to AWS took, in seconds. Time spent waiting for a quota is lag, not duration.",
+        );
+        let poll_lag = HistogramOpts::new(
+            "regwatch_poll_lag_seconds",
+            "How much later than due a poll's call to AWS was made, in seconds. It grows while a quota scope \
+             backs off or its quota is too small for the configured intervals.",
+        );
+        let refreshes = "Attempts to get credentials for an identity, failed ones included.";
+        let refresh_failures =
+            Opts::new("regwatch_credentials_refresh_failures_total", "Attempts that failed, by reason.");
+        let metrics = Self {
+            registry: Registry::new(),
+            poll_duration: HistogramVec::new(poll_duration.buckets(POLL_DURATION_BUCKETS.into()), &["probe"])
+                .expect(WELL_FORMED),
+            poll_lag: Histogram::with_opts(poll_lag.buckets(POLL_LAG_BUCKETS.into())).expect(WELL_FORMED),
+            credentials_refreshes: IntCounter::new("regwatch_credentials_refreshes_total", refreshes)
+                .expect(WELL_FORMED),
+            credentials_refresh_failures: IntCounterVec::new(refresh_failures, &["reason"])
+                .expect(WELL_FORMED),
+        };
+        for probe in [Probe::FleetWise, Probe::GovCloud] {
+            metrics.poll_duration.with_label_values(&[probe.as_str()]);
+        }
+        for reason in FailureReason::ALL {
+            metrics.credentials_refresh_failures.with_label_values(&[reason.as_str()]);
+        }
+        metrics.register();
+        metrics
+    }
+
+    fn register(&self) {
+        let registered = [
+            self.registry.register(Box::new(self.poll_duration.clone())),
+            self.registry.register(Box::new(self.poll_lag.clone())),
+            self.registry.register(Box::new(self.credentials_refreshes.clone())),
+            self.registry.register(Box::new(self.credentials_refresh_failures.clone())),
+            self.registry.register(Box::new(build_info())),
+            #[cfg(target_os = "linux")]
+            self.registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self())),
+        ];
+        for outcome in registered {
+            outcome.expect("each family is registered once, in a registry of its own");
+        }
+    }
+
+    /// Takes note of a poll: how late its call was made, and how long the call took.
+    pub fn polled(&self, probe: Probe, lag: Duration, duration: Duration) {
+        self.poll_lag.observe(lag.as_secs_f64());
+        self.poll_duration.with_label_values(&[probe.as_str()]).observe(duration.as_secs_f64());
+    }
+
+    /// Takes note of an attempt to get credentials for an identity, and of why it failed.
+    pub fn credentials_refreshed(&self, outcome: Result<(), FailureReason>) {
+        self.credentials_refreshes.inc();
+        if let Err(reason) = outcome {
+            self.credentials_refresh_failures.with_label_values(&[reason.as_str()]).inc();
+        }
+    }
+
+    /// The page for a snapshot, piece by piece: what a slow reader holds is one piece, not the page.
+    pub fn page(&self, snapshot: Arc<Snapshot>, now: Timestamp) -> Page {
+        Page::new(snapshot, now, self.registry.clone())
+    }
+
+    /// The same page in one text.
+    pub fn render(&self, snapshot: Arc<Snapshot>, now: Timestamp) -> String {
+        self.page(snapshot, now).into_text()
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn build_info() -> IntGauge {
+    let info = Opts::new("regwatch_build_info", "Which regwatch this is: always 1, the labels tell.");
+    let info =
+        IntGauge::with_opts(info.const_label("version", env!("CARGO_PKG_VERSION"))).expect(WELL_FORMED);
+    info.set(1);
+    info
+}
