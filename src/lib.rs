@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod http;
 pub mod liveness;
 pub mod metrics;
 pub mod model;

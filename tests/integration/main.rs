@@ -1,6 +1,7 @@
 //! The whole daemon, in this process, against the simulated AWS over HTTP.
 
 mod config;
+mod http;
 mod metrics;
 #[path = "../support/snapshot.rs"]
 mod snapshot;

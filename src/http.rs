@@ -1,0 +1,185 @@
+//! The web server: what a scraper, an orchestrator and a person with a browser see.
+//!
+//! `Server` → `Bound` → `serve`: binding can fail, and does so before anything else has started;
+//! serving ends only when it is told to. Whoever connects may be slow, many, or hostile to the point
+//! of a thousand idle connections; [`crowd`] bounds what they can hold. HTTP/1.1 only: it is what
+//! scrapers speak, and its one answer at a time keeps that bound simple.
+
+mod connection;
+mod crowd;
+mod routes;
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+pub use crowd::Limits;
+
+use crate::clock::Clock;
+use crate::liveness::Liveness;
+use crate::metrics::Metrics;
+use crate::model::Snapshot;
+use crowd::Crowd;
+
+/// How often overdue connections are looked for, and how long accepting rests after it failed.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Connections that the kernel keeps until they are accepted.
+const BACKLOG: u32 = 1024;
+
+/// How much of an answer the kernel takes off our hands, instead of up to 4 MB: a peer that asks and
+/// does not read should not make us write that much. Over 100 ms of round trip it still lets 2 MB
+/// pass each second, and a page of 10,000 targets is about that large when compressed.
+const SEND_BUFFER: u32 = 192 * 1024;
+
+/// All that a request may see: it looks, it never asks.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The latest of what is known.
+    pub snapshot: watch::Receiver<Arc<Snapshot>>,
+    /// regwatch's own instruments.
+    pub metrics: Arc<Metrics>,
+    /// Whether the loops still turn.
+    pub liveness: Arc<Liveness>,
+    /// Wall time.
+    pub clock: Clock,
+    /// Cancelled when the shutdown begins: from then on regwatch is not ready.
+    pub stopping: CancellationToken,
+}
+
+/// A server that has yet to be bound.
+#[derive(Debug)]
+pub struct Server {
+    router: Router,
+    limits: Limits,
+}
+
+/// A server that has its addresses: connections queue up, and none is answered yet.
+#[derive(Debug)]
+pub struct Bound {
+    listeners: Vec<TcpListener>,
+    addresses: Vec<SocketAddr>,
+    router: Router,
+    limits: Limits,
+}
+
+/// An address could not be bound.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}")]
+pub struct BindError {
+    address: SocketAddr,
+    source: io::Error,
+}
+
+impl Server {
+    /// A server that shows `view`.
+    pub fn new(view: View) -> Self {
+        Self { router: routes::router(view), limits: Limits::default() }
+    }
+
+    /// Holds its connections to other limits than the default ones.
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// Listens on every one of the addresses.
+    ///
+    /// # Errors
+    /// The first address that cannot be had.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn bind(self, addresses: &[SocketAddr]) -> Result<Bound, BindError> {
+        let mut bound =
+            Bound { listeners: Vec::new(), addresses: Vec::new(), router: self.router, limits: self.limits };
+        for &address in addresses {
+            let refused = |source| BindError { address, source };
+            let listener = listen(address).map_err(refused)?;
+            bound.addresses.push(listener.local_addr().map_err(refused)?);
+            bound.listeners.push(listener);
+        }
+        Ok(bound)
+    }
+}
+
+impl Bound {
+    /// Where it listens, in the order of the addresses given, port 0 replaced by the real one.
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Serves until `shutdown`, then closes the listeners and lets the answers that are under way
+    /// finish for up to `grace`. Every connection has ended when this returns.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>, grace: Duration) {
+        for address in &self.addresses {
+            tracing::info!(%address, "listening for HTTP");
+        }
+        let mut shutdown = std::pin::pin!(shutdown);
+        let mut crowd = Crowd::new(self.router, self.limits);
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut turn = 0;
+        let mut accepting = true;
+        loop {
+            tokio::select! {
+                () = &mut shutdown => break,
+                accepted = accept(&self.listeners, &mut turn), if accepting => match accepted {
+                    Ok((stream, peer)) => crowd.admit(stream, peer),
+                    Err(error) if is_of_one_peer(&error) => {}
+                    Err(error) => {
+                        // Most likely there is no file descriptor left: give one back, and do not spin.
+                        tracing::warn!(%error, "cannot accept HTTP connections; trying again in a second");
+                        crowd.dismiss_one();
+                        accepting = false;
+                    }
+                },
+                () = crowd.one_left() => {}
+                _ = tick.tick() => {
+                    crowd.dismiss_overdue(Instant::now());
+                    accepting = true;
+                }
+            }
+        }
+        drop(self.listeners);
+        crowd.disperse(grace).await;
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A restart need not wait until the last connections of the process before are forgotten.
+    socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// The next connection on any of the listeners. They take turns, so that a busy one does not hide
+/// the others.
+async fn accept(listeners: &[TcpListener], turn: &mut usize) -> io::Result<(TcpStream, SocketAddr)> {
+    poll_fn(|context| {
+        for _ in listeners {
+            *turn = (*turn + 1) % listeners.len();
+            if let Poll::Ready(accepted) = listeners[*turn].poll_accept(context) {
+                return Poll::Ready(accepted);
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// Whether accepting failed for the one connection only: it ended while it waited in the queue.
+fn is_of_one_peer(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}

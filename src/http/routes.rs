@@ -1,0 +1,152 @@
+//! What is served where.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::LazyLock;
+use std::task::{Context, Poll};
+
+use axum::Router;
+use axum::body::Body as AxumBody;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::map_response;
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use hyper::body::{Body, Bytes, Frame};
+use tokio::time::Instant;
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
+
+use super::View;
+use crate::metrics::{CONTENT_TYPE, Page};
+
+/// Nothing may be loaded, framed or sent but the page's own style sheet, and its icon, which is none.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; \
+                                       form-action 'none'; frame-ancestors 'none'";
+
+/// The landing page. It changes with the release only.
+static LANDING: LazyLock<String> =
+    LazyLock::new(|| include_str!("landing.html").replace("{version}", env!("CARGO_PKG_VERSION")));
+
+/// Every path, with the headers that all answers have. HEAD is answered wherever GET is.
+pub(super) fn router(view: View) -> Router {
+    Router::new()
+        .route("/", get(async || Html(LANDING.as_str())))
+        .route("/style.css", get(style))
+        .route("/metrics", get(metrics))
+        .route("/-/healthy", get(healthy))
+        .route("/-/ready", get(ready))
+        .fallback(async || (StatusCode::NOT_FOUND, "There is no such page; / tells what there is.\n"))
+        .method_not_allowed_fallback(async || {
+            (StatusCode::METHOD_NOT_ALLOWED, "regwatch is read-only: it answers GET and HEAD.\n")
+        })
+        // A page is so repetitive that the fastest level already makes a twentieth of it; the others cost
+        // several times the CPU.
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        .layer(map_response(secured))
+        .with_state(view)
+}
+
+async fn style() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("style.css"))
+}
+
+async fn metrics(State(view): State<View>) -> impl IntoResponse {
+    let snapshot = view.snapshot.borrow().clone();
+    let page = view.metrics.page(snapshot, view.clock.now());
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], AxumBody::new(Pieces(page)))
+}
+
+async fn healthy(State(view): State<View>) -> (StatusCode, String) {
+    match view.liveness.check(Instant::now()) {
+        Ok(()) => (StatusCode::OK, "regwatch is healthy\n".to_owned()),
+        Err(stuck) => (StatusCode::SERVICE_UNAVAILABLE, format!("{stuck}\n")),
+    }
+}
+
+async fn ready(State(view): State<View>) -> (StatusCode, String) {
+    if view.stopping.is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "regwatch is shutting down\n".to_owned());
+    }
+    let snapshot = view.snapshot.borrow().clone();
+    let polled = snapshot.fleet.scopes.iter().zip(&snapshot.scopes);
+    let polled = polled.filter(|(scope, _)| !scope.targets.is_empty());
+    let attempted = polled.clone().filter(|(_, state)| state.attempted).count();
+    let text = format!("{attempted} of {} quota scopes have made their first attempt\n", polled.count());
+    match snapshot.is_ready() {
+        true => (StatusCode::OK, format!("regwatch is ready: {text}")),
+        false => (StatusCode::SERVICE_UNAVAILABLE, format!("regwatch is not ready: {text}")),
+    }
+}
+
+async fn secured(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// A metrics page as an answer's body: each piece is written when the connection has room for it.
+struct Pieces(Page);
+
+impl Body for Pieces {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.next().map(|piece| Ok(Frame::data(piece.into()))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use axum::http::Request;
+    use http_body_util::BodyExt;
+    use hyper::service::Service;
+    use hyper_util::service::TowerToHyperService;
+    use jiff::Timestamp;
+    use tokio::sync::watch;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::liveness::Liveness;
+    use crate::metrics::Metrics;
+    use crate::model::{ScopeId, Snapshot};
+
+    /// Without sockets, so that the clock may be a paused one.
+    async fn get(view: &View, path: &str) -> (u16, String) {
+        let request = Request::get(path).body(AxumBody::empty()).expect("a request");
+        let answer = TowerToHyperService::new(router(view.clone())).call(request).await.expect("an answer");
+        let status = answer.status().as_u16();
+        let body = answer.into_body().collect().await.expect("a body").to_bytes();
+        (status, String::from_utf8(body.into()).expect("text"))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn health_is_that_of_the_loops() {
+        let liveness = Arc::new(Liveness::new(1));
+        liveness.tracker_back_by(Instant::now() + Duration::from_secs(3600));
+        let view = View {
+            snapshot: watch::channel(Arc::new(Snapshot::new(Arc::default(), Timestamp::UNIX_EPOCH))).1,
+            metrics: Arc::new(Metrics::new()),
+            liveness: liveness.clone(),
+            clock: Clock::starting_at(Timestamp::UNIX_EPOCH),
+            stopping: CancellationToken::new(),
+        };
+        assert_eq!(get(&view, "/-/healthy").await, (200, "regwatch is healthy\n".to_owned()));
+        tokio::time::advance(Duration::from_secs(60)).await;
+        let stuck = "the poller of quota scope 0 has not come back when it was due\n";
+        assert_eq!(get(&view, "/-/healthy").await, (503, stuck.to_owned()));
+        liveness.poller_back_by(ScopeId(0), Instant::now());
+        assert_eq!(get(&view, "/-/healthy").await.0, 200);
+    }
+}
