@@ -99,7 +99,7 @@ impl Identities {
 
     /// Reports each cycle once, at the `from` of its first member in the file.
     fn check_cycles(&self, report: &mut Report) {
-        // Every walk along `from` marks what it meets with its own number, so each is met once.
+        // Each walk along `from` leaves its own mark and ends at a mark: at its own, it has come round.
         let mut walk_of = vec![None; self.drafts.len()];
         for start in 0..self.drafts.len() {
             let mut next = Some(start);

@@ -9,7 +9,7 @@ use super::yaml::{Node, Value};
 /// A mapping whose keys are known.
 #[derive(Debug)]
 pub(super) struct Section<'n> {
-    /// Where its first key is.
+    /// Where it begins: at its first key, or at its brace.
     pub(super) at: Place,
     name: &'static str,
     entries: Vec<(&'static str, Place, &'n Node)>,
@@ -124,9 +124,9 @@ fn keys<'n>(node: &'n Node, name: &str, report: &mut Report) -> Option<Vec<(&'n 
 }
 
 fn unknown_key(key: &str, section: &str, meant: Option<&str>, known: &[&str]) -> String {
-    // What follows a colon is a value without its space, and may be a secret.
-    if let Some((key, _)) = key.split_once(':') {
-        return format!("unknown key {} in {section}; put a space after the colon", shown(key));
+    // What follows a word is probably a value, glued to its key; it may be a secret.
+    if let Some((key, _)) = key.split_once(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-') {
+        return format!("unknown key {} in {section}; a key ends with a colon and a space", shown(key));
     }
     match meant {
         Some(meant) => format!("unknown key {} in {section}; did you mean `{meant}`?", shown(key)),

@@ -57,8 +57,8 @@ impl Value {
     }
 }
 
-/// Reads a text of one YAML document; an empty one is null. `None` if it is no YAML: that ends with one
-/// mistake, since nothing after it can be trusted.
+/// Reads a text of one YAML document; an empty one is null. `None` where it stops to be YAML, since
+/// nothing after that can be trusted.
 pub(super) fn read(text: &str, report: &mut Report) -> Option<Node> {
     let options = granit_parser::options! { emit_unresolved_aliases: true };
     let mut tree = Tree { open: Vec::new(), anchors: HashMap::new(), root: None };
@@ -178,7 +178,8 @@ fn scalar(text: &str, quoted: bool) -> Value {
     Value::Scalar { text: text.into(), quoted }
 }
 
-/// A tag is not named in the message: it may be the beginning of a secret that somebody forgot to quote.
+/// Whether a tag means nothing, with the mistake. The message does not name it: it may be the beginning
+/// of a secret that somebody forgot to quote.
 fn refuse_tag(tag: Option<&Tag>, at: Place, report: &mut Report) -> bool {
     let is_unknown = tag.is_some_and(|tag| tag.core_suffix().is_none());
     if is_unknown {
@@ -188,7 +189,8 @@ fn refuse_tag(tag: Option<&Tag>, at: Place, report: &mut Report) -> bool {
 }
 
 /// Keys and values of a mapping, with what its merge keys (`<<`, YAML 1.1) bring along: its own keys
-/// come first, then those of each merged mapping that are not there yet.
+/// come first, then those of each merged mapping that are not there yet. Keys that are no words stay
+/// behind: nothing would keep them from doubling with each merge of a merge.
 fn map(items: Vec<Node>, report: &mut Report) -> Value {
     let mut items = items.into_iter();
     let mut entries = Vec::with_capacity(items.len() / 2);
@@ -213,7 +215,7 @@ fn map(items: Vec<Node>, report: &mut Report) -> Value {
         let present: HashSet<_> = entries.iter().filter_map(|(key, _)| key_text(key)).collect();
         let new: Vec<_> = source_entries
             .iter()
-            .filter(|(key, _)| !key_text(key).is_some_and(|text| present.contains(text)))
+            .filter(|(key, _)| key_text(key).is_some_and(|text| !present.contains(text)))
             .cloned()
             .collect();
         entries.extend(new);

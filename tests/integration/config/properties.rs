@@ -1,8 +1,9 @@
 //! What holds for every configuration: no text is too odd to be judged, and what a file says is what is
 //! watched.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -161,8 +162,11 @@ fn check_scopes(fleet: &Fleet) -> Result<(), TestCaseError> {
             prop_assert!((scope.wanted - wanted).abs() < 1e-9, "{} is not {wanted}", scope.wanted);
         }
     }
+    let mut cadences = BTreeMap::new();
     for (id, target) in (0..).map(TargetId).zip(&fleet.targets) {
         prop_assert_eq!(scope_of.get(&id), Some(&target.scope));
+        let shared = cadences.entry(&target.polling).or_insert(&target.polling);
+        prop_assert!(Arc::ptr_eq(shared, &target.polling), "equal, but not shared: {shared:?}");
     }
     Ok(())
 }
