@@ -2,7 +2,7 @@
 //!
 //! `Server` → `Bound` → `serve`: binding can fail, and does so before anything else has started;
 //! serving ends only when it is told to. Whoever connects may be slow, many, or hostile to the point
-//! of a thousand idle connections; [`crowd`] bounds what they can hold. HTTP/1.1 only: it is what
+//! of a thousand idle connections; `http/crowd.rs` bounds what they can hold. HTTP/1.1 only: it is what
 //! scrapers speak, and its one answer at a time keeps that bound simple.
 
 mod connection;
@@ -30,8 +30,11 @@ use crate::metrics::Metrics;
 use crate::model::Snapshot;
 use crowd::Crowd;
 
-/// How often overdue connections are looked for, and how long accepting rests after it failed.
+/// How often overdue connections are looked for, and how long at most accepting rests after it failed.
 const TICK: Duration = Duration::from_secs(1);
+
+/// How often a trouble that lasts is said again.
+const REMINDER: Duration = Duration::from_secs(60);
 
 /// Connections that the kernel keeps until they are accepted.
 const BACKLOG: u32 = 1024;
@@ -129,6 +132,7 @@ impl Bound {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut turn = 0;
         let mut accepting = true;
+        let mut said = None;
         loop {
             tokio::select! {
                 () = &mut shutdown => break,
@@ -136,13 +140,17 @@ impl Bound {
                     Ok((stream, peer)) => crowd.admit(stream, peer),
                     Err(error) if is_of_one_peer(&error) => {}
                     Err(error) => {
-                        // Most likely there is no file descriptor left: give one back, and do not spin.
-                        tracing::warn!(%error, "cannot accept HTTP connections; trying again in a second");
+                        if said.is_none_or(|said: Instant| said.elapsed() >= REMINDER) {
+                            said = Some(Instant::now());
+                            tracing::warn!(%error, "cannot accept all HTTP connections");
+                        }
+                        // Most likely there is no file descriptor left. Trying again at once would spin;
+                        // once somebody has left there is one.
                         crowd.dismiss_one();
                         accepting = false;
                     }
                 },
-                () = crowd.one_left() => {}
+                () = crowd.one_left() => accepting = true,
                 _ = tick.tick() => {
                     crowd.dismiss_overdue(Instant::now());
                     accepting = true;

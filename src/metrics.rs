@@ -1,8 +1,8 @@
 //! The metrics page: what a scrape sees.
 //!
 //! State is not kept twice. Every family that follows from a [`Snapshot`] is written straight from it
-//! when a scrape asks ([`page`]), so that a target which is gone from the configuration is gone from
-//! the next page, and nothing can disagree with the tracker. What no snapshot holds, because it
+//! when a scrape asks, as a [`Page`], so that a target which is gone from the configuration is gone
+//! from the next page, and nothing can disagree with the tracker. What no snapshot holds, because it
 //! happens rather than is (how long a poll took, how often credentials were refreshed), is counted
 //! here where it happens, by the instruments of the `prometheus` crate in a registry of their own.
 

@@ -35,9 +35,9 @@ pub struct Limits {
 
 impl Default for Limits {
     /// Scrapers, probes and browsers need a handful of connections. 128 leave seven eighths of the
-    /// usual 1,024 file descriptors to the calls to AWS. Each can make regwatch keep 64 KiB each way, a
-    /// piece of a page and a compressor's 300 KiB: 60 MB in all, under attack only. A request's head
-    /// fits one packet, so ten seconds allow for several retransmissions. An answer has six times
+    /// usual 1,024 file descriptors to the calls to AWS. An idle one takes 10 KB, one whose answer drips
+    /// 90 KB, and up to 400 KB if the answer is compressed: 50 MB in all at worst. A request's head fits
+    /// one packet, so ten seconds allow for several retransmissions. An answer has six times
     /// Prometheus's default `scrape_timeout`. Idling outlasts the usual scrape intervals, up to a
     /// minute, so that scrapers keep their connection.
     fn default() -> Self {

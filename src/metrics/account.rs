@@ -1,7 +1,7 @@
 //! What the user calls the accounts: one series each, to be joined with all others by
 //! `aws_account_id`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::exposition::Kind;
@@ -37,7 +37,7 @@ impl LabelColumn {
 /// The labels of any account: all series of a family have the same ones.
 pub(super) fn label_columns(accounts: &[Arc<Account>]) -> Vec<LabelColumn> {
     // First the user's own names, borrowed, since ten thousand accounts have much the same few.
-    let keys: std::collections::BTreeSet<&str> =
+    let keys: BTreeSet<&str> =
         accounts.iter().flat_map(|account| account.labels.keys()).map(String::as_str).collect();
     let mut columns: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for key in keys {

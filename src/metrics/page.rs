@@ -1,10 +1,10 @@
 //! A page in the making: family after family, row after row.
 //!
 //! A page may be large: a FleetWise target has some thirty series, so 10,000 targets make 40 MB. Built
-//! whole it would hold a runtime thread for tens of milliseconds and a slow reader would hold all of
-//! it, once per reader. So a page is written in pieces, each when the reader has room for it: what a
-//! reader holds is a piece and an `Arc` of the snapshot, and between pieces the thread does other work.
-//! All pieces are of one snapshot and one moment.
+//! whole it would hold a runtime thread for a tenth of a second, and each slow reader would hold all
+//! of it. So a page is written in pieces, each when the reader has room for it: what a reader holds is
+//! a piece and an `Arc` of the snapshot, and between pieces the thread does other work. All pieces are
+//! of one snapshot and one moment.
 
 use std::sync::Arc;
 
@@ -48,6 +48,9 @@ pub(super) enum Rows {
     Scope(fn(&mut Lines<'_>, &ScopeRow)),
 }
 
+/// What a FleetWise target takes of a page, with its account's and its scope's series.
+const BYTES_PER_TARGET: usize = 4_200;
+
 /// The families in the order of the page.
 const FAMILIES: [&[Family]; 4] = [&state::FAMILIES, &account::FAMILIES, &target::FAMILIES, &scope::FAMILIES];
 
@@ -80,7 +83,7 @@ impl Page {
 
     /// The whole of what is left.
     pub(super) fn into_text(mut self) -> String {
-        let mut out = String::new();
+        let mut out = String::with_capacity(LAST_ROW + BYTES_PER_TARGET * self.snapshot.targets.len());
         self.fill(&mut out, usize::MAX);
         out
     }

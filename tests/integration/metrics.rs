@@ -1,6 +1,9 @@
 //! The metrics page as a whole.
 
+use std::time::Duration;
+
 use regwatch::metrics::Metrics;
+use regwatch::model::{FailureReason, Probe};
 
 use crate::snapshot::{NOW, rich};
 
@@ -37,4 +40,25 @@ fn pieces_make_the_page() {
     let pieces: String = metrics.page(rich(), now).collect();
     let state = |page: &str| page.split("# HELP process_").next().map(str::to_owned);
     assert_eq!(state(&pieces), state(&metrics.render(rich(), now)));
+}
+
+#[test]
+fn what_happens_is_counted_where_it_happens() {
+    let metrics = Metrics::new();
+    metrics.polled(Probe::GovCloud, Duration::from_millis(3), Duration::from_millis(120));
+    metrics.credentials_refreshed(Ok(()));
+    metrics.credentials_refreshed(Err(FailureReason::AccessDenied));
+    let page = metrics.render(rich(), NOW.parse().expect("a time"));
+    for line in [
+        "regwatch_poll_duration_seconds_bucket{probe=\"govcloud\",le=\"0.1\"} 0",
+        "regwatch_poll_duration_seconds_bucket{probe=\"govcloud\",le=\"0.2\"} 1",
+        "regwatch_poll_duration_seconds_count{probe=\"fleetwise\"} 0",
+        "regwatch_poll_lag_seconds_sum 0.003",
+        "regwatch_credentials_refreshes_total 2",
+        "regwatch_credentials_refresh_failures_total{reason=\"access_denied\"} 1",
+        "regwatch_credentials_refresh_failures_total{reason=\"throttled\"} 0",
+        concat!("regwatch_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
+    ] {
+        assert!(page.lines().any(|written| written == line), "{line} is not in\n{page}");
+    }
 }
