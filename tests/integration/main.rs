@@ -3,6 +3,7 @@
 mod config;
 mod http;
 mod metrics;
+mod sim;
 #[path = "../support/snapshot.rs"]
 mod snapshot;
 mod tidy;

@@ -4,3 +4,4 @@
 mod metrics;
 #[path = "../support/snapshot.rs"]
 mod snapshot;
+mod sim;
