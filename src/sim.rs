@@ -13,6 +13,7 @@
 mod account;
 mod ask;
 mod control;
+pub mod demo;
 mod exchange;
 mod fault;
 mod fleetwise;

@@ -183,3 +183,86 @@ impl Rejection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_credential_types::Credentials;
+
+    use super::super::principal::{Principal, SessionPart};
+    use super::*;
+
+    /// The "get-vanilla" case of the test suite that AWS publishes for Signature Version 4.
+    const SIGNED_AT: &str = "20150830T123600Z";
+    const SIGNATURE: &str = "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31";
+
+    fn vanilla(signature: &str) -> Parts {
+        let authorization = format!(
+            "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, \
+             SignedHeaders=host;x-amz-date, Signature={signature}"
+        );
+        let request = hyper::Request::get("/")
+            .header("host", "example.amazonaws.com")
+            .header("x-amz-date", SIGNED_AT)
+            .header("authorization", authorization);
+        request.body(()).unwrap().into_parts().0
+    }
+
+    fn key(session: Option<SessionPart>) -> Key {
+        let account = "111122223333".parse().unwrap();
+        let principal = Principal { account, arn: String::new(), user_id: String::new(), is_session: false };
+        let secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+        let token = session.as_ref().map(|session| session.token.clone());
+        let identity = Credentials::new("AKIDEXAMPLE", secret, token, None, "test").into();
+        Key { principal, identity, session }
+    }
+
+    fn check(parts: &Parts, service: &str, minutes_later: i64) -> Result<(), Rejection> {
+        let now = timestamp(SIGNED_AT).unwrap() + SignedDuration::from_mins(minutes_later);
+        Authorization::of(parts)?.check(parts, b"", &key(None), service, now)
+    }
+
+    #[test]
+    fn the_published_example_is_right_and_nothing_else() {
+        assert_eq!(check(&vanilla(SIGNATURE), "service", 0), Ok(()));
+        assert_eq!(check(&vanilla(&SIGNATURE.replace('5', "6")), "service", 0), Err(Rejection::Mismatch));
+        assert_eq!(check(&vanilla(SIGNATURE), "iotfleetwise", 0), Err(Rejection::OtherService));
+        let mut unsigned_host = vanilla(SIGNATURE);
+        unsigned_host.headers.insert("host", "elsewhere.amazonaws.com".parse().unwrap());
+        assert_eq!(check(&unsigned_host, "service", 0), Err(Rejection::Mismatch));
+    }
+
+    #[test]
+    fn clocks_may_differ_by_fifteen_minutes() {
+        for (minutes, allowed) in [(-16, false), (-15, true), (15, true), (16, false)] {
+            assert_eq!(check(&vanilla(SIGNATURE), "service", minutes).is_ok(), allowed, "{minutes}");
+        }
+        let late = check(&vanilla(SIGNATURE), "service", 16).unwrap_err().message();
+        let expected = "Signature expired: 20150830T123600Z is now earlier than 20150830T123700Z \
+                        (20150830T125200Z - 15 min.)";
+        assert_eq!(late, expected);
+    }
+
+    #[test]
+    fn what_is_no_signature_is_told_from_what_is_not_whole() {
+        let with = |authorization: &str| {
+            let mut parts = vanilla(SIGNATURE);
+            parts.headers.insert("authorization", authorization.parse().unwrap());
+            Authorization::of(&parts).err()
+        };
+        assert_eq!(with("Bearer abc"), Some(Rejection::Missing));
+        let scope = "AWS4-HMAC-SHA256 Credential=A/20150830/us-east-1/service";
+        let rest = ", SignedHeaders=host, Signature=0";
+        assert_eq!(with(&format!("{scope}{rest}")), Some(Rejection::Incomplete));
+        assert_eq!(with(&format!("{scope}/aws4_request, SignedHeaders=host")), Some(Rejection::Incomplete));
+        assert_eq!(with(&format!("{scope}/aws4_request{rest}")), None);
+    }
+
+    #[test]
+    fn a_session_needs_its_token() {
+        let parts = vanilla(SIGNATURE);
+        let now = timestamp(SIGNED_AT).unwrap();
+        let key = key(Some(SessionPart { token: "token".to_owned(), expires: now }));
+        let result = Authorization::of(&parts).unwrap().check(&parts, b"", &key, "service", now);
+        assert_eq!(result, Err(Rejection::UnknownKey));
+    }
+}

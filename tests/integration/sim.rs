@@ -339,3 +339,26 @@ async fn faults_reach_the_sdk_as_what_they_are() {
     aws.control.clear_fault(member(), operation);
     ask().await.expect("as before");
 }
+
+#[tokio::test]
+async fn it_ends_when_told_to_with_all_its_connections() {
+    let sim = Sim::bind(world(), (Ipv4Addr::LOCALHOST, 0).into()).await.expect("loopback has a free port");
+    let control = sim.control();
+    control.set_fault(hub(), Operation::GetCallerIdentity, Fault::Hang);
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let url = sim.url();
+    let mut server = JoinSet::new();
+    server.spawn(sim.run(async { stopped.await.expect("it is told to") }));
+    let aws = Running { url, control, _server: JoinSet::new() };
+    let client = aws.sts(hub_keys());
+    let call = client.get_caller_identity().send();
+    let stopping = async {
+        while aws.control.count(|call| call.outcome == Outcome::Fault(Fault::Hang)) == 0 {
+            tokio::task::yield_now().await;
+        }
+        stop.send(()).expect("it runs");
+        server.join_next().await.expect("it was started").expect("it ends well");
+    };
+    let (result, ()) = tokio::join!(call, stopping);
+    assert!(matches!(result.expect_err("nobody is there"), SdkError::DispatchFailure(_)));
+}
