@@ -1,0 +1,14 @@
+//! When a call to AWS may be made, and when one should be.
+//!
+//! Layer 0: decisions as values. Nothing here awaits or reads a clock: the poller hands in the time,
+//! and the same times and seeds give the same decisions.
+
+mod backoff;
+mod cadence;
+mod capacity;
+mod queue;
+
+pub use backoff::Backoff;
+pub use cadence::{Cadence, interval};
+pub use capacity::Capacity;
+pub use queue::DueQueue;
