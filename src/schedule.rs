@@ -6,9 +6,11 @@
 mod backoff;
 mod cadence;
 mod capacity;
+mod pace;
 mod queue;
 
 pub use backoff::Backoff;
 pub use cadence::{Cadence, interval};
 pub use capacity::Capacity;
+pub use pace::{Answer, Pace, Permit};
 pub use queue::DueQueue;
