@@ -33,9 +33,9 @@ const SIGHTS: [(u64, &str); 9] = [
     ),
     (11, "fleet-stage-us: the registration goes from PENDING to FAILURE, with AWS's words for it"),
     (14, "telematics-prod: registers in eu-central-1 (PENDING), and succeeds 6 s later"),
+    (15, "org-management: the quota is back; the learnt rate climbs to it again"),
     (16, "connected-services: changes and comes back between two polls: only the modification time moved"),
-    (17, "org-management: the quota is back; the learnt rate climbs to it again"),
-    (22, "defense-programs: the GovCloud account is SUSPENDED"),
+    (19, "defense-programs: the GovCloud account is SUSPENDED"),
 ];
 
 /// The configuration up to its accounts. Everything is much faster than one would ask of the real AWS.
@@ -44,7 +44,7 @@ polling:
   interval: 5s
   pending_interval: 1s
   failed_interval: 3s
-  timeout: 2s
+  timeout: 900ms
   stale_after: 20s
   start_window: 2s
 limits:
@@ -93,7 +93,7 @@ pub fn demo_world() -> Demo {
     });
     let normal = Quota { rate: 6.0, burst: 6.0 };
     let scarce = Quota { rate: 0.5, burst: 1.0 };
-    let quota = Script::new(normal).then(secs(10), scarce).then(secs(17), normal);
+    let quota = Script::new(normal).then(secs(10), scarce).then(secs(15), normal);
     let denied = rows.iter().filter(|row| row.is_denied).map(|row| id(row.id));
     let world = denied.fold(world.caller_quota(management, Service::Account, quota), |world, account| {
         world.fault(
@@ -178,7 +178,7 @@ fn rows() -> Vec<Row> {
         Row::new("100000000199", "diagnostics-lab", "research", "test")
             .fleetwise(virginia, Script::new(None)),
         Row::new("100000000210", "defense-programs", "government", "prod").govcloud(
-            Script::new(Some(PendingActivation)).then(secs(6), Some(Active)).then(secs(22), Some(Suspended)),
+            Script::new(Some(PendingActivation)).then(secs(6), Some(Active)).then(secs(19), Some(Suspended)),
         ),
         Row::new("100000000221", "defense-archive", "government", "prod").govcloud(linked(Closed)),
     ]
@@ -209,7 +209,6 @@ const fn secs(secs: u64) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
 
     use super::*;
     use crate::model::Region;
@@ -237,7 +236,7 @@ mod tests {
         let telematics = [13, 14, 20].map(|at| status("telematics-prod", "eu-central-1", at));
         assert_eq!(telematics, [None, pending, success]);
         let govcloud = account(&demo.world, "defense-programs").govcloud;
-        let states = [5, 6, 22].map(|at| govcloud.at(secs(at)).map(GovCloudState::as_str));
+        let states = [5, 6, 19].map(|at| govcloud.at(secs(at)).map(GovCloudState::as_str));
         assert_eq!(states, [Some("PENDING_ACTIVATION"), Some("ACTIVE"), Some("SUSPENDED")]);
         let management = account(&demo.world, "org-management").id;
         let granted = |from, to| {
@@ -245,30 +244,10 @@ mod tests {
         };
         // Twelve targets every five seconds: more than the quota grants while it is scarce, and less otherwise.
         let wanted = 12.0 / 5.0;
-        assert!(granted(0, 10) > wanted && granted(10, 17) < wanted && granted(17, 30) > wanted);
+        assert!(granted(0, 10) > wanted && granted(10, 15) < wanted && granted(15, 30) > wanted);
         assert!(demo.sights.is_sorted_by_key(|(at, _)| *at));
         for (_, sight) in &demo.sights {
             account(&demo.world, sight.split(':').next().expect("a name"));
-        }
-    }
-
-    #[test]
-    fn the_configuration_names_what_the_world_has() {
-        let demo = demo_world();
-        let config: Value = serde_saphyr::from_str(&demo.config).expect("YAML");
-        let watched = config["accounts"].as_array().expect("a list");
-        assert_eq!(watched.len(), demo.world.accounts.len());
-        for watched in watched {
-            let id: AccountId = watched["id"].as_str().expect("a string").parse().expect("an id");
-            let account = &demo.world.accounts[&id];
-            assert_eq!(watched["name"], account.name);
-            let regions = watched["fleetwise"]["regions"].as_array().map_or(0, Vec::len);
-            assert_eq!(regions, account.registrations.len(), "{}", account.name);
-            let role = &account.roles["regwatch"];
-            assert_eq!(
-                role.external_id.as_deref(),
-                config["identities"]["member"]["assume_role"]["external_id"].as_str()
-            );
         }
     }
 }

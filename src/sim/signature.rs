@@ -134,7 +134,9 @@ impl<'a> Authorization<'a> {
             .ok()?
             .into();
         // The host header is among those signed; the address only has to read as one.
-        let uri = format!("http://{}{}", text(&parts.headers, "host"), parts.uri);
+        // A client behind a proxy sends the whole URL; what is signed is the host and what follows it.
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        let uri = format!("http://{}{path}", text(&parts.headers, "host"));
         let body = SignableBody::Bytes(body);
         let request = SignableRequest::new(parts.method.as_str(), uri, headers?.into_iter(), body).ok()?;
         Some(sign(request, &params).ok()?.into_parts().1)
