@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use self::rate::Rate;
 use super::Backoff;
+use crate::model::{Failure, FailureReason};
 
 /// The shortest first delay after a throttle.
 const DELAY_MIN: Duration = Duration::from_millis(250);
@@ -48,6 +49,26 @@ pub enum Answer {
     },
     /// The bucket is none the wiser: a timeout, an unreachable host, a 5xx, no credentials to call with.
     Unanswered,
+}
+
+impl Answer {
+    /// What the outcome of a call means for its quota scope.
+    pub fn of<T>(outcome: &Result<T, Failure>) -> Self {
+        let Err(failure) = outcome else { return Self::Accepted };
+        match failure.reason {
+            FailureReason::Throttled => Self::Throttled { retry_after: failure.retry_after },
+            FailureReason::AccessDenied
+            | FailureReason::InvalidRequest
+            | FailureReason::Unavailable
+            | FailureReason::WrongAccount => Self::Accepted,
+            FailureReason::Credentials
+            | FailureReason::MalformedReply
+            | FailureReason::Other
+            | FailureReason::ServerError
+            | FailureReason::Timeout
+            | FailureReason::Unreachable => Self::Unanswered,
+        }
+    }
 }
 
 /// A call that was started. Each must come back to [`Pace::finish`]: one may be the trial that the
