@@ -20,7 +20,7 @@ mod section;
 mod value;
 mod yaml;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -74,6 +74,22 @@ impl Config {
         let mut report = Report::default();
         let config = file::read(text, &mut report);
         report.finish(file_name, config)
+    }
+
+    /// The identities whose credentials differ from account to account: a role whose ARN leaves the
+    /// account open, and whatever is assumed from one.
+    pub fn identities_per_account(&self) -> HashSet<Arc<str>> {
+        let differing = self.identities.iter().filter(|(_, identity)| self.is_per_account(identity));
+        differing.map(|(name, _)| Arc::clone(name)).collect()
+    }
+
+    fn is_per_account(&self, identity: &Identity) -> bool {
+        match identity {
+            Identity::AssumeRole(role) => {
+                role.role_arn.is_template() || self.is_per_account(&self.identities[&role.from])
+            }
+            Identity::DefaultChain | Identity::Profile(_) => false,
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod event;
 mod observation;
+mod report;
 mod state;
 mod status;
 mod target;
@@ -12,7 +13,8 @@ pub use event::{Transition, TransitionKind};
 pub use observation::{
     Details, Failure, FailureReason, FleetWiseDetails, GovCloudDetails, Reading, ResourceReading,
 };
-pub use state::{Pacing, Poll, ResourceState, ScopeState, Snapshot, TargetState, TransitionCount};
+pub use report::{Pacing, Poll, Report};
+pub use state::{ResourceState, ScopeState, Snapshot, TargetState, TransitionCount};
 pub use status::{Phase, Resource, Status};
 pub use target::{
     Account, AccountId, Caller, Fleet, ParseAccountIdError, Polling, Probe, Region, Scope, ScopeId, Service,

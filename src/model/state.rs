@@ -1,31 +1,13 @@
 //! What is known, and how an observation changes it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    AccountId, Caller, Details, Failure, FailureReason, Fleet, Reading, Resource, ResourceReading, Status,
-    TargetId, Transition, TransitionKind,
+    AccountId, Caller, Details, Failure, FailureReason, Fleet, Pacing, Poll, Reading, Resource,
+    ResourceReading, Status, TargetId, Transition, TransitionKind,
 };
-
-/// One poll of one target, as its poller reports it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Poll {
-    /// What was polled.
-    pub target: TargetId,
-    /// When the call was made.
-    pub attempted_at: Timestamp,
-    /// When the next one is due.
-    pub next_poll: Timestamp,
-    /// How much later than due the call was made.
-    pub lag: Duration,
-    /// How long the call took.
-    pub duration: Duration,
-    /// What came of it.
-    pub outcome: Result<Reading, Failure>,
-}
 
 /// What is known of a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -183,17 +165,6 @@ fn transition(
     }
 }
 
-/// How a quota scope is paced, as its poller reports it.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Pacing {
-    /// The rate that was learnt, in requests per second.
-    pub allowed: f64,
-    /// When the gate that a throttle closed opens again; `None` while it is open.
-    pub backoff_until: Option<Timestamp>,
-    /// How many calls were throttled.
-    pub throttled: u64,
-}
-
 /// What is known of a quota scope.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ScopeState {
@@ -249,3 +220,6 @@ impl Snapshot {
             .all(|(scope, state)| scope.targets.is_empty() || state.attempted)
     }
 }
+
+#[cfg(test)]
+mod tests;

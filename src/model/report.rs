@@ -1,0 +1,59 @@
+//! What the loops that call AWS tell the tracker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{AccountId, Failure, FailureReason, Reading, ScopeId, TargetId};
+
+/// One thing that happened at the edge to AWS.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Report {
+    /// A target was polled.
+    Polled {
+        /// What came of it.
+        poll: Poll,
+        /// How its scope is paced after it.
+        pacing: Pacing,
+    },
+    /// The pacing of a scope without targets, STS, has changed.
+    Paced(ScopeId, Pacing),
+    /// STS told which account is behind an identity.
+    Caller {
+        /// The identity's name.
+        identity: Arc<str>,
+        /// Its account.
+        account: AccountId,
+    },
+    /// Credentials were fetched, or why they could not be.
+    Refreshed(Result<(), FailureReason>),
+}
+
+/// One poll of one target, as its poller reports it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Poll {
+    /// What was polled.
+    pub target: TargetId,
+    /// When the call was made.
+    pub attempted_at: Timestamp,
+    /// When the next one is due.
+    pub next_poll: Timestamp,
+    /// How much later than due the call was made.
+    pub lag: Duration,
+    /// How long the call took.
+    pub duration: Duration,
+    /// What came of it.
+    pub outcome: Result<Reading, Failure>,
+}
+
+/// How a quota scope is paced, as its poller reports it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Pacing {
+    /// The rate that was learnt, in requests per second.
+    pub allowed: f64,
+    /// When the gate that a throttle closed opens again; `None` while it is open.
+    pub backoff_until: Option<Timestamp>,
+    /// How many calls were throttled.
+    pub throttled: u64,
+}
