@@ -1,0 +1,315 @@
+//! Who fetches credentials: one task, so that each is fetched once however many wait for it, and so that
+//! STS is paced like any quota scope.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::pin::Pin;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::credentials::{Cached, CredentialCache, Issued, Key, Request, Session};
+use super::{Aws, chain, sts};
+use crate::clock::Clock;
+use crate::config::{Config, Identity};
+use crate::model::{AccountId, Failure, FailureReason, Fleet, Pacing, Report, ScopeId};
+use crate::schedule::{Answer, Backoff, Pace, Permit};
+
+/// Wishes that may wait: one for every poller that may be waking at once, and more only delay it.
+const REQUESTS: usize = 1024;
+
+/// How soon a failed fetch is tried again, first and at the latest.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+
+/// The task that fetches credentials.
+pub struct Broker {
+    aws: Aws,
+    identities: BTreeMap<Arc<str>, Identity>,
+    scopes: BTreeMap<Arc<str>, ScopeId>,
+    chains: HashMap<Arc<str>, SharedCredentialsProvider>,
+    /// The account behind each identity that is not a role, once STS has told it.
+    callers: HashMap<Arc<str>, AccountId>,
+    cache: CredentialCache,
+    requests: mpsc::Receiver<Request>,
+    reports: mpsc::Sender<Report>,
+    lines: BTreeMap<ScopeId, Line>,
+    wanted: HashMap<Key, Wanted>,
+    failed: HashMap<Key, Failed>,
+    steps: FuturesUnordered<Pin<Box<dyn Future<Output = Step> + Send>>>,
+    random: fastrand::Rng,
+}
+
+/// The calls that wait for one STS scope's pace.
+struct Line {
+    pace: Pace,
+    waiting: VecDeque<(Key, Credentials)>,
+}
+
+/// A fetch under way.
+struct Wanted {
+    account: AccountId,
+    waiters: Vec<oneshot::Sender<Result<Session, Failure>>>,
+}
+
+/// A fetch that failed, and from when on another may be made.
+struct Failed {
+    failure: Failure,
+    until: Instant,
+    backoff: Backoff,
+}
+
+/// What a fetch has come to.
+enum Step {
+    /// The credentials that STS is to be called with.
+    Base(Key, Result<Credentials, Failure>),
+    /// STS has answered.
+    Answered(Key, ScopeId, Permit, Result<Issued, Failure>),
+}
+
+impl Broker {
+    /// A broker for the identities of a configuration, and the cache that it fills. Reads profiles and
+    /// the environment, and calls nothing yet.
+    pub async fn new(
+        aws: Aws,
+        config: &Config,
+        fleet: &Fleet,
+        reports: mpsc::Sender<Report>,
+        clock: Clock,
+    ) -> (Self, CredentialCache) {
+        let (sender, requests) = mpsc::channel(REQUESTS);
+        let cache = CredentialCache {
+            sessions: Arc::default(),
+            requests: sender,
+            per_account: Arc::new(config.identities_per_account()),
+            clock,
+        };
+        let mut chains = HashMap::new();
+        for (name, identity) in &config.identities {
+            let profile = match identity {
+                Identity::DefaultChain => None,
+                Identity::Profile(profile) => Some(profile.as_str()),
+                Identity::AssumeRole(_) => continue,
+            };
+            if let Some(provider) = aws.credential_chain(profile).await {
+                chains.insert(Arc::clone(name), provider);
+            }
+        }
+        let mut random = fastrand::Rng::new();
+        let now = Instant::now();
+        let line = |&scope: &ScopeId| {
+            let pace = Pace::new(fleet.scope(scope).limit, now, random.u64(..));
+            (scope, Line { pace, waiting: VecDeque::new() })
+        };
+        let broker = Self {
+            lines: fleet.sts_scopes.values().map(line).collect(),
+            scopes: fleet.sts_scopes.clone(),
+            identities: config.identities.clone(),
+            cache: cache.clone(),
+            callers: HashMap::new(),
+            wanted: HashMap::new(),
+            failed: HashMap::new(),
+            steps: FuturesUnordered::new(),
+            aws,
+            chains,
+            requests,
+            reports,
+            random,
+        };
+        (broker, cache)
+    }
+
+    /// Serves wishes until it is told to stop; who still waits then is told so.
+    pub async fn run(mut self, stop: CancellationToken) {
+        loop {
+            let next = self.next_call();
+            tokio::select! {
+                () = stop.cancelled() => return,
+                Some(request) = self.requests.recv() => self.ask(request),
+                Some(step) = self.steps.next() => self.go_on(step).await,
+                () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => self.call(),
+            }
+        }
+    }
+
+    fn ask(&mut self, request: Request) {
+        let Request { key, account, reply } = request;
+        if let Some(wanted) = self.wanted.get_mut(&key) {
+            wanted.waiters.extend(reply);
+            return;
+        }
+        // Fetched while the wish was on its way.
+        if let Some(cached) =
+            self.cache.read(&key).filter(|cached| self.cache.clock.now() < cached.refresh_at)
+        {
+            if let Some(reply) = reply {
+                let _ = reply.send(Ok(cached.session));
+            }
+            return;
+        }
+        if let Some(failed) = self.failed.get(&key).filter(|failed| failed.until > Instant::now()) {
+            if let Some(reply) = reply {
+                // Who asked may have gone; nobody else wants the answer.
+                let _ = reply.send(Err(failed.failure.clone()));
+            }
+            return;
+        }
+        self.steps.push(self.base(key.clone(), account));
+        self.wanted.insert(key, Wanted { account, waiters: reply.into_iter().collect() });
+    }
+
+    /// Gets what STS is to be called with: the credentials of the role's `from`, or the chain's own.
+    fn base(&self, key: Key, account: AccountId) -> Pin<Box<dyn Future<Output = Step> + Send>> {
+        match &self.identities[&key.identity] {
+            Identity::AssumeRole(role) => {
+                let (cache, from) = (self.cache.clone(), Arc::clone(&role.from));
+                Box::pin(async move {
+                    let session = cache.get(&from, account).await;
+                    Step::Base(key, session.map(|session| session.credentials))
+                })
+            }
+            Identity::DefaultChain | Identity::Profile(_) => {
+                let chain = self.chains.get(&key.identity).cloned();
+                Box::pin(async move { Step::Base(key, chain::provide(chain).await) })
+            }
+        }
+    }
+
+    async fn go_on(&mut self, step: Step) {
+        match step {
+            Step::Base(key, Err(failure)) => self.fail(&key, failure, None).await,
+            Step::Base(key, Ok(credentials)) => match self.callers.get(&key.identity) {
+                Some(&caller) => {
+                    let issued = Issued::of_chain(credentials, caller);
+                    self.succeed(&key, issued).await;
+                }
+                None => {
+                    let scope = self.scope_of(&key.identity);
+                    let line = self.lines.get_mut(&scope).expect("every STS scope has a line");
+                    line.waiting.push_back((key, credentials));
+                }
+            },
+            Step::Answered(key, scope, permit, result) => {
+                let now = Instant::now();
+                let line = self.lines.get_mut(&scope).expect("every STS scope has a line");
+                line.pace.finish(permit, Answer::of(&result), now);
+                let backoff_until = line.pace.backoff_until();
+                let pacing = Pacing {
+                    allowed: line.pace.allowed(now),
+                    backoff_until: backoff_until.map(|until| self.cache.clock.at(until)),
+                    throttled: line.pace.throttled(),
+                };
+                self.report(Report::Paced(scope, pacing)).await;
+                match result {
+                    Ok(issued) => self.succeed(&key, issued).await,
+                    Err(failure) => self.fail(&key, failure, backoff_until).await,
+                }
+            }
+        }
+    }
+
+    /// When the next waiting call may be made.
+    fn next_call(&self) -> Option<Instant> {
+        let now = Instant::now();
+        let waiting = self.lines.values().filter(|line| !line.waiting.is_empty());
+        waiting.filter_map(|line| line.pace.next_call(now)).min()
+    }
+
+    /// Makes the calls whose time has come.
+    fn call(&mut self) {
+        let now = Instant::now();
+        for (&scope, line) in &mut self.lines {
+            while line.pace.next_call(now).is_some_and(|at| at <= now) {
+                let Some((key, credentials)) = line.waiting.pop_front() else { break };
+                let permit = line.pace.start(now);
+                let aws = self.aws.clone();
+                let account = self.wanted[&key].account;
+                let identity = self.identities[&key.identity].clone();
+                self.steps.push(Box::pin(async move {
+                    let result = match identity {
+                        Identity::AssumeRole(role) => {
+                            sts::assume_role(&aws, credentials, &role, account).await
+                        }
+                        Identity::DefaultChain | Identity::Profile(_) => {
+                            let caller = sts::caller_identity(&aws, credentials.clone()).await;
+                            caller.map(|caller| Issued::of_chain(credentials, caller))
+                        }
+                    };
+                    Step::Answered(key, scope, permit, result)
+                }));
+            }
+        }
+    }
+
+    async fn succeed(&mut self, key: &Key, issued: Issued) {
+        self.failed.remove(key);
+        let is_role = matches!(self.identities[&key.identity], Identity::AssumeRole(_));
+        if !is_role && self.callers.insert(Arc::clone(&key.identity), issued.session.caller).is_none() {
+            let identity = Arc::clone(&key.identity);
+            self.report(Report::Caller { identity, account: issued.session.caller }).await;
+        }
+        let session = issued.session.clone();
+        let cached = Cached::new(issued, self.cache.clock.now(), self.random.f64());
+        self.cache.sessions.write().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), cached);
+        self.answer(key, &Ok(session));
+        self.report(Report::Refreshed(Ok(()))).await;
+    }
+
+    /// Tells who waits, and holds further wishes for the key off for a while. What AWS refused is not
+    /// retried before the target's next turn; what may pass by itself asks for a wait.
+    async fn fail(&mut self, key: &Key, failure: Failure, gate: Option<Instant>) {
+        let Failure { reason, message, retry_after } = failure;
+        let mut backoff = match self.failed.remove(key) {
+            Some(failed) => failed.backoff,
+            None => Backoff::new(RETRY.0, RETRY.1),
+        };
+        let now = Instant::now();
+        let until = (now + backoff.next(&mut self.random)).max(gate.unwrap_or(now));
+        let failure = Failure {
+            reason: FailureReason::Credentials,
+            message,
+            retry_after: (retry_after.is_some() || may_pass(reason)).then_some(until - now),
+        };
+        self.answer(key, &Err(failure.clone()));
+        self.failed.insert(key.clone(), Failed { failure, until, backoff });
+        self.report(Report::Refreshed(Err(reason))).await;
+    }
+
+    fn answer(&mut self, key: &Key, answer: &Result<Session, Failure>) {
+        for waiter in self.wanted.remove(key).into_iter().flat_map(|wanted| wanted.waiters) {
+            // Who asked may have gone; nobody else wants the answer.
+            let _ = waiter.send(answer.clone());
+        }
+    }
+
+    /// The scope that counts the identity's STS calls: a role is assumed with its `from`'s credentials.
+    fn scope_of(&self, identity: &Arc<str>) -> ScopeId {
+        let caller = match &self.identities[identity] {
+            Identity::AssumeRole(role) => &role.from,
+            Identity::DefaultChain | Identity::Profile(_) => identity,
+        };
+        self.scopes[caller]
+    }
+
+    async fn report(&mut self, report: Report) {
+        // The tracker ends last; when it has gone, nobody is left to tell.
+        let _ = self.reports.send(report).await;
+    }
+}
+
+/// Whether trying again soon can help.
+fn may_pass(reason: FailureReason) -> bool {
+    matches!(
+        reason,
+        FailureReason::Throttled
+            | FailureReason::Timeout
+            | FailureReason::Unreachable
+            | FailureReason::ServerError
+            | FailureReason::Unavailable
+    )
+}

@@ -1,0 +1,66 @@
+//! The read-only calls: one file each. A probe asks AWS about one target and says what the answer means.
+
+mod fleetwise;
+mod govcloud;
+mod reply;
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::aws::{Aws, CredentialCache};
+use crate::model::{Failure, FailureReason, Probe, Reading, Target};
+
+/// What came of asking.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asked {
+    /// When the call was sent, or given up before: waiting for credentials and a slot comes first.
+    pub at: Instant,
+    /// What AWS answered.
+    pub outcome: Result<Reading, Failure>,
+}
+
+/// Somebody who asks AWS. The poller's only view of it, and what its tests script.
+pub trait Prober: Send + Sync + 'static {
+    /// Asks about one target. Ends by itself: every wait in it is bounded.
+    fn ask(&self, target: &Target) -> impl Future<Output = Asked> + Send;
+}
+
+/// Asks the real AWS, or what stands in for it.
+#[derive(Clone, Debug)]
+pub struct AwsProber {
+    aws: Aws,
+    credentials: CredentialCache,
+}
+
+impl AwsProber {
+    /// A prober that calls through these clients.
+    pub fn new(aws: Aws, credentials: CredentialCache) -> Self {
+        Self { aws, credentials }
+    }
+}
+
+impl Prober for AwsProber {
+    async fn ask(&self, target: &Target) -> Asked {
+        let session = match self.credentials.get(&target.identity, target.account.id).await {
+            Ok(session) => session,
+            Err(failure) => return Asked { at: Instant::now(), outcome: Err(failure) },
+        };
+        let _slot = self.aws.slot().await;
+        let at = Instant::now();
+        let outcome = match target.probe {
+            Probe::FleetWise => fleetwise::ask(&self.aws.fleetwise, session, target).await,
+            Probe::GovCloud => govcloud::ask(&self.aws.account, session, target).await,
+        };
+        if let Err(Failure { reason: FailureReason::Credentials, .. }) = outcome {
+            self.credentials.forget(&target.identity, target.account.id);
+        }
+        Asked { at, outcome }
+    }
+}
+
+impl<P: Prober> Prober for Arc<P> {
+    fn ask(&self, target: &Target) -> impl Future<Output = Asked> + Send {
+        P::ask(self, target)
+    }
+}
