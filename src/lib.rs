@@ -7,6 +7,8 @@ pub mod http;
 pub mod liveness;
 pub mod metrics;
 pub mod model;
+pub mod poller;
 pub mod probe;
 pub mod schedule;
 pub mod sim;
+pub mod tracker;

@@ -1,0 +1,285 @@
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::model::{
+    Account, Caller, Details, Failure, FailureReason, Polling, Probe, Reading, Region, Resource,
+    ResourceReading, Service, Status, Target,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+const POLLING: Polling = Polling {
+    interval: Duration::from_secs(300),
+    pending_interval: Duration::from_secs(15),
+    failed_interval: Duration::from_secs(60),
+    timeout: Duration::from_secs(10),
+    stale_after: Duration::from_secs(900),
+};
+
+/// What the script says: how long AWS takes, and what it answers.
+type Line = (Duration, Result<Reading, Failure>);
+
+/// An AWS that follows a script: a function of the target and of how often it was asked before.
+#[derive(Clone)]
+struct Scripted {
+    script: Arc<dyn Fn(TargetId, usize) -> Line + Send + Sync>,
+    calls: Arc<Mutex<Vec<(TargetId, Instant)>>>,
+}
+
+impl Prober for Scripted {
+    async fn ask(&self, target: &Target) -> Asked {
+        let id = TargetId(u32::try_from(target.account.id.to_string().parse::<u64>().unwrap()).unwrap());
+        let at = Instant::now();
+        let asked_before = {
+            let mut calls = self.calls.lock().unwrap();
+            let before = calls.iter().filter(|(asked, _)| *asked == id).count();
+            calls.push((id, at));
+            before
+        };
+        let (latency, outcome) = (self.script)(id, asked_before);
+        tokio::time::sleep(latency).await;
+        Asked { at, outcome }
+    }
+}
+
+/// Pollers at work on a scripted AWS.
+struct Stage {
+    began: Instant,
+    calls: Arc<Mutex<Vec<(TargetId, Instant)>>>,
+    reports: mpsc::Receiver<Report>,
+    stop: CancellationToken,
+    pollers: tokio::task::JoinSet<()>,
+}
+
+impl Stage {
+    /// One poller for each entry of `scopes`, which says how many targets it has and its limit.
+    fn set(scopes: &[(u32, f64)], script: impl Fn(TargetId, usize) -> Line + Send + Sync + 'static) -> Self {
+        let (reports, received) = mpsc::channel(1 << 16);
+        let prober = Scripted { script: Arc::new(script), calls: Arc::default() };
+        let calls = Arc::clone(&prober.calls);
+        let around = Arc::new(Surroundings {
+            fleet: Arc::new(fleet(scopes)),
+            prober,
+            reports,
+            liveness: Arc::new(Liveness::new(scopes.len())),
+            clock: Clock::starting_at(Timestamp::UNIX_EPOCH),
+            anchor: Instant::now(),
+            start_window: 30 * SECOND,
+        });
+        let stop = CancellationToken::new();
+        let mut pollers = tokio::task::JoinSet::new();
+        for index in 0..u32::try_from(scopes.len()).unwrap() {
+            let poller = Poller::new(Arc::clone(&around), ScopeId(index), u64::from(index));
+            pollers.spawn(poller.run(stop.clone()));
+        }
+        Self { began: Instant::now(), calls, reports: received, stop, pollers }
+    }
+
+    async fn after(self, time: Duration) -> Self {
+        tokio::time::sleep_until(self.began + time).await;
+        self
+    }
+
+    /// When a target was asked, since the beginning.
+    fn asked(&self, target: u32) -> Vec<Duration> {
+        let calls = self.calls.lock().unwrap();
+        let mine = calls.iter().filter(|(id, _)| *id == TargetId(target));
+        mine.map(|(_, at)| *at - self.began).collect()
+    }
+
+    fn polls(&mut self) -> Vec<Poll> {
+        let reports = std::iter::from_fn(|| self.reports.try_recv().ok());
+        reports
+            .map(|report| match report {
+                Report::Polled { poll, .. } => poll,
+                other => panic!("a poller reports polls, not {other:?}"),
+            })
+            .collect()
+    }
+}
+
+fn fleet(scopes: &[(u32, f64)]) -> Fleet {
+    let mut fleet = Fleet::default();
+    let polling = Arc::new(POLLING);
+    for (index, &(count, limit)) in scopes.iter().enumerate() {
+        let first = u32::try_from(fleet.targets.len()).unwrap();
+        for id in first..first + count {
+            fleet.targets.push(Target {
+                account: Arc::new(Account {
+                    id: format!("{id:012}").parse().unwrap(),
+                    name: "".into(),
+                    labels: BTreeMap::new(),
+                }),
+                probe: Probe::GovCloud,
+                region: None,
+                identity: "hub".into(),
+                scope: ScopeId(u32::try_from(index).unwrap()),
+                polling: Arc::clone(&polling),
+            });
+        }
+        fleet.scopes.push(Scope {
+            service: Service::Account,
+            caller: Caller::Identity("hub".into()),
+            region: Region::new("us-east-1"),
+            limit,
+            wanted: f64::from(count) / 300.0,
+            targets: (first..first + count).map(TargetId).collect(),
+        });
+    }
+    fleet
+}
+
+fn says(status: Status) -> Line {
+    let reading = Reading {
+        resources: vec![ResourceReading::new(Resource::GovCloudAccount, status)],
+        details: Details::None,
+        created_at: None,
+        modified_at: None,
+    };
+    (SECOND / 20, Ok(reading))
+}
+
+fn fails(reason: FailureReason, retry_after: Option<Duration>) -> Line {
+    (SECOND / 20, Err(Failure { retry_after, ..Failure::new(reason, "as scripted") }))
+}
+
+fn gaps(times: &[Duration]) -> Vec<Duration> {
+    times.windows(2).map(|pair| pair[1] - pair[0]).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_target_is_asked_in_the_start_window_and_then_once_an_interval() {
+    let stage = Stage::set(&[(50, 20.0)], |_, _| says(Status::Active)).after(1830 * SECOND).await;
+    for target in 0..50 {
+        let asked = stage.asked(target);
+        assert!(asked[0] <= 31 * SECOND, "target {target} was first asked after {:?}", asked[0]);
+        assert!((6..=8).contains(&asked.len()), "target {target} was asked {} times", asked.len());
+        for gap in gaps(&asked) {
+            assert!(gap <= 301 * SECOND, "target {target} was not asked for {gap:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_cadence_follows_the_state() {
+    let script = |_, before| match before {
+        0..5 => says(Status::PendingActivation),
+        5..10 => says(Status::Suspended),
+        _ => says(Status::Active),
+    };
+    let stage = Stage::set(&[(1, 5.0)], script).after(3000 * SECOND).await;
+    let gaps = gaps(&stage.asked(0));
+    let near = |gap: Duration, wanted: u64| gap.abs_diff(Duration::from_secs(wanted)) < SECOND;
+    // The first gap of a cadence is shorter: the poll falls into the target's place in the new interval.
+    assert!(gaps[1..4].iter().all(|&gap| near(gap, 15)), "while pending: {gaps:?}");
+    assert!(gaps[6..9].iter().all(|&gap| near(gap, 60)), "while suspended: {gaps:?}");
+    assert!(gaps[11..].iter().all(|&gap| near(gap, 300)) && gaps.len() > 14, "while active: {gaps:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_sent_before_the_time_that_aws_asked_for_and_then_one_call_tries() {
+    let script = |_, before| match before {
+        0 => fails(FailureReason::Throttled, Some(20 * SECOND)),
+        _ => (3 * SECOND, says(Status::Active).1),
+    };
+    let stage = Stage::set(&[(100, 20.0)], script).after(40 * SECOND).await;
+    let mut calls: Vec<_> = stage.calls.lock().unwrap().iter().map(|(_, at)| *at - stage.began).collect();
+    calls.sort();
+    let first = calls[0];
+    // Calls that were sent before the first answer came are not to blame.
+    let later: Vec<_> = calls.iter().filter(|at| **at > first + SECOND / 20).collect();
+    assert!(*later[0] >= first + 20 * SECOND, "the gate opened after {:?}", *later[0] - first);
+    assert!(*later[1] >= *later[0] + 3 * SECOND, "the trial's answer was not waited for");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_scope_delays_no_other() {
+    let script = |TargetId(target), _| match target {
+        0..100 => fails(FailureReason::Throttled, Some(600 * SECOND)),
+        _ => says(Status::Active),
+    };
+    let mut stage = Stage::set(&[(100, 20.0), (100, 20.0)], script).after(900 * SECOND).await;
+    let polls = stage.polls();
+    let neighbours = polls.iter().filter(|poll| poll.target.0 >= 100);
+    assert!(neighbours.clone().count() >= 300);
+    let worst = neighbours.map(|poll| poll.lag).max();
+    // One call at 20 a second, where two targets of the scope are due together.
+    assert!(worst < Some(SECOND / 2), "{worst:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_error_is_retried_ever_later_but_never_later_than_the_interval() {
+    let stage =
+        Stage::set(&[(1, 5.0)], |_, _| fails(FailureReason::ServerError, None)).after(3600 * SECOND).await;
+    let gaps = gaps(&stage.asked(0));
+    assert!(gaps[0] < 4 * SECOND, "{gaps:?}");
+    assert!(gaps[..4].is_sorted(), "{gaps:?}");
+    assert!(gaps.iter().all(|&gap| gap <= 301 * SECOND), "{gaps:?}");
+    assert!(gaps.len() < 30, "{gaps:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_not_retried_before_its_turn() {
+    let stage =
+        Stage::set(&[(1, 5.0)], |_, _| fails(FailureReason::AccessDenied, None)).after(3000 * SECOND).await;
+    let gaps = gaps(&stage.asked(0));
+    assert!(gaps[1..].iter().all(|&gap| gap > 299 * SECOND), "{gaps:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn targets_that_hang_do_not_hold_up_the_others_of_their_scope() {
+    let script = |TargetId(target), _| match target % 10 {
+        0 => (10 * SECOND, fails(FailureReason::Timeout, None).1),
+        _ => says(Status::Active),
+    };
+    let mut stage = Stage::set(&[(200, 5.0)], script).after(1800 * SECOND).await;
+    let polls = stage.polls();
+    let well = polls
+        .iter()
+        .filter(|poll| poll.target.0 % 10 != 0 && poll.attempted_at > Timestamp::from_second(60).unwrap());
+    let worst = well.map(|poll| poll.lag).max();
+    assert!(worst < Some(5 * SECOND), "{worst:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_in_flight_is_reported_before_the_poller_ends() {
+    let mut stage = Stage::set(&[(1, 5.0)], |_, _| (8 * SECOND, says(Status::Active).1));
+    while stage.asked(0).is_empty() {
+        tokio::time::sleep(SECOND).await;
+    }
+    assert!(stage.polls().is_empty());
+    stage.stop.cancel();
+    while stage.pollers.join_next().await.is_some() {}
+    assert_eq!(stage.polls().len(), 1);
+    assert_eq!(stage.asked(0).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_poller_is_not_stuck_and_a_blocked_one_is() {
+    let (reports, received) = mpsc::channel(1);
+    let prober = Scripted { script: Arc::new(|_, _| says(Status::PendingActivation)), calls: Arc::default() };
+    let liveness = Arc::new(Liveness::new(1));
+    let around = Arc::new(Surroundings {
+        fleet: Arc::new(fleet(&[(1, 5.0)])),
+        prober,
+        reports,
+        liveness: Arc::clone(&liveness),
+        clock: Clock::starting_at(Timestamp::UNIX_EPOCH),
+        anchor: Instant::now(),
+        start_window: 30 * SECOND,
+    });
+    let mut pollers = tokio::task::JoinSet::new();
+    pollers.spawn(Poller::new(around, ScopeId(0), 0).run(CancellationToken::new()));
+    let alive = || {
+        liveness.tracker_back_by(Instant::now());
+        liveness.check(Instant::now())
+    };
+    tokio::time::sleep(14 * SECOND).await;
+    assert_eq!(alive(), Ok(()));
+    // Nobody takes the reports in, so the poller blocks on its second.
+    tokio::time::sleep(3 * 3600 * SECOND).await;
+    assert_eq!(alive(), Err(crate::liveness::Stuck::Poller(ScopeId(0))));
+    drop(received);
+}
