@@ -8,6 +8,7 @@ mod broker;
 mod chain;
 mod credentials;
 mod failure;
+mod line;
 mod sts;
 
 use std::sync::Arc;
@@ -38,6 +39,14 @@ pub struct Overrides {
     pub endpoint_url: Option<String>,
     /// What the default credential chain resolves to.
     pub credentials: Option<Credentials>,
+}
+
+impl Overrides {
+    /// An AWS that is simulated at a URL, called with a long-term key.
+    pub fn simulated(endpoint_url: String, access_key_id: &str, secret: &str) -> Self {
+        let credentials = Credentials::new(access_key_id, secret, None, None, "simulated");
+        Self { endpoint_url: Some(endpoint_url), credentials: Some(credentials) }
+    }
 }
 
 /// The clients of the process and what they share.

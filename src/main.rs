@@ -1,3 +1,7 @@
 //! The `regwatch` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    regwatch::cli::main()
+}

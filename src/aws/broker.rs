@@ -1,7 +1,7 @@
 //! Who fetches credentials: one task, so that each is fetched once however many wait for it, and so that
 //! STS is paced like any quota scope.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -15,11 +15,12 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::credentials::{Cached, CredentialCache, Issued, Key, Request, Session};
+use super::line::{Lines, Turn};
 use super::{Aws, chain, sts};
 use crate::clock::Clock;
 use crate::config::{Config, Identity};
-use crate::model::{AccountId, Failure, FailureReason, Fleet, Pacing, Report, ScopeId};
-use crate::schedule::{Answer, Backoff, Pace, Permit};
+use crate::model::{AccountId, Failure, FailureReason, Fleet, Report, ScopeId};
+use crate::schedule::{Answer, Backoff, Permit};
 
 /// Wishes that may wait: one for every poller that may be waking at once, and more only delay it.
 const REQUESTS: usize = 1024;
@@ -38,17 +39,11 @@ pub struct Broker {
     cache: CredentialCache,
     requests: mpsc::Receiver<Request>,
     reports: mpsc::Sender<Report>,
-    lines: BTreeMap<ScopeId, Line>,
+    lines: Lines,
     wanted: HashMap<Key, Wanted>,
     failed: HashMap<Key, Failed>,
     steps: FuturesUnordered<Pin<Box<dyn Future<Output = Step> + Send>>>,
     random: fastrand::Rng,
-}
-
-/// The calls that wait for one STS scope's pace.
-struct Line {
-    pace: Pace,
-    waiting: VecDeque<(Key, Credentials)>,
 }
 
 /// A fetch under way.
@@ -101,13 +96,8 @@ impl Broker {
             }
         }
         let mut random = fastrand::Rng::new();
-        let now = Instant::now();
-        let line = |&scope: &ScopeId| {
-            let pace = Pace::new(fleet.scope(scope).limit, now, random.u64(..));
-            (scope, Line { pace, waiting: VecDeque::new() })
-        };
         let broker = Self {
-            lines: fleet.sts_scopes.values().map(line).collect(),
+            lines: Lines::new(fleet, &mut random),
             scopes: fleet.sts_scopes.clone(),
             identities: config.identities.clone(),
             cache: cache.clone(),
@@ -127,7 +117,7 @@ impl Broker {
     /// Serves wishes until it is told to stop; who still waits then is told so.
     pub async fn run(mut self, stop: CancellationToken) {
         loop {
-            let next = self.next_call();
+            let next = self.lines.next_call();
             tokio::select! {
                 () = stop.cancelled() => return,
                 Some(request) = self.requests.recv() => self.ask(request),
@@ -152,10 +142,13 @@ impl Broker {
             }
             return;
         }
-        if let Some(failed) = self.failed.get(&key).filter(|failed| failed.until > Instant::now()) {
+        let now = Instant::now();
+        if let Some(Failed { failure, until, .. }) = self.failed.get(&key).filter(|failed| failed.until > now)
+        {
             if let Some(reply) = reply {
+                let retry_after = failure.retry_after.map(|_| *until - now);
                 // Who asked may have gone; nobody else wants the answer.
-                let _ = reply.send(Err(failed.failure.clone()));
+                let _ = reply.send(Err(Failure { retry_after, ..failure.clone() }));
             }
             return;
         }
@@ -188,22 +181,11 @@ impl Broker {
                     let issued = Issued::of_chain(credentials, caller);
                     self.succeed(&key, issued).await;
                 }
-                None => {
-                    let scope = self.scope_of(&key.identity);
-                    let line = self.lines.get_mut(&scope).expect("every STS scope has a line");
-                    line.waiting.push_back((key, credentials));
-                }
+                None => self.lines.push(self.scope_of(&key.identity), key, credentials),
             },
             Step::Answered(key, scope, permit, result) => {
-                let now = Instant::now();
-                let line = self.lines.get_mut(&scope).expect("every STS scope has a line");
-                line.pace.finish(permit, Answer::of(&result), now);
-                let backoff_until = line.pace.backoff_until();
-                let pacing = Pacing {
-                    allowed: line.pace.allowed(now),
-                    backoff_until: backoff_until.map(|until| self.cache.clock.at(until)),
-                    throttled: line.pace.throttled(),
-                };
+                let answer = Answer::of(&result);
+                let (pacing, backoff_until) = self.lines.finish(scope, permit, answer, self.cache.clock);
                 self.report(Report::Paced(scope, pacing)).await;
                 match result {
                     Ok(issued) => self.succeed(&key, issued).await,
@@ -213,36 +195,22 @@ impl Broker {
         }
     }
 
-    /// When the next waiting call may be made.
-    fn next_call(&self) -> Option<Instant> {
-        let now = Instant::now();
-        let waiting = self.lines.values().filter(|line| !line.waiting.is_empty());
-        waiting.filter_map(|line| line.pace.next_call(now)).min()
-    }
-
     /// Makes the calls whose time has come.
     fn call(&mut self) {
-        let now = Instant::now();
-        for (&scope, line) in &mut self.lines {
-            while line.pace.next_call(now).is_some_and(|at| at <= now) {
-                let Some((key, credentials)) = line.waiting.pop_front() else { break };
-                let permit = line.pace.start(now);
-                let aws = self.aws.clone();
-                let account = self.wanted[&key].account;
-                let identity = self.identities[&key.identity].clone();
-                self.steps.push(Box::pin(async move {
-                    let result = match identity {
-                        Identity::AssumeRole(role) => {
-                            sts::assume_role(&aws, credentials, &role, account).await
-                        }
-                        Identity::DefaultChain | Identity::Profile(_) => {
-                            let caller = sts::caller_identity(&aws, credentials.clone()).await;
-                            caller.map(|caller| Issued::of_chain(credentials, caller))
-                        }
-                    };
-                    Step::Answered(key, scope, permit, result)
-                }));
-            }
+        while let Some(Turn { scope, permit, key, credentials }) = self.lines.turn() {
+            let aws = self.aws.clone();
+            let account = self.wanted[&key].account;
+            let identity = self.identities[&key.identity].clone();
+            self.steps.push(Box::pin(async move {
+                let result = match identity {
+                    Identity::AssumeRole(role) => sts::assume_role(&aws, credentials, &role, account).await,
+                    Identity::DefaultChain | Identity::Profile(_) => {
+                        let caller = sts::caller_identity(&aws, credentials.clone()).await;
+                        caller.map(|caller| Issued::of_chain(credentials, caller))
+                    }
+                };
+                Step::Answered(key, scope, permit, result)
+            }));
         }
     }
 
@@ -264,6 +232,13 @@ impl Broker {
     /// retried before the target's next turn; what may pass by itself asks for a wait.
     async fn fail(&mut self, key: &Key, failure: Failure, gate: Option<Instant>) {
         let Failure { reason, message, retry_after } = failure;
+        if let (FailureReason::Credentials, Identity::AssumeRole(role)) =
+            (reason, &self.identities[&key.identity])
+        {
+            // What the role was to be assumed with is no longer good, whatever its expiry says.
+            let account = self.wanted[key].account;
+            self.cache.forget(&role.from, account);
+        }
         let mut backoff = match self.failed.remove(key) {
             Some(failed) => failed.backoff,
             None => Backoff::new(RETRY.0, RETRY.1),

@@ -2,6 +2,6 @@
 //! them.
 
 mod metrics;
+mod sim;
 #[path = "../support/snapshot.rs"]
 mod snapshot;
-mod sim;

@@ -1,0 +1,137 @@
+//! What a person types.
+
+mod check_config;
+mod demo;
+mod plan;
+mod run;
+mod signal;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, ConfigError};
+use crate::telemetry::{self, Format, Level};
+
+/// The exit status for a configuration that cannot be used: `EX_CONFIG` of sysexits.h. A service manager
+/// need not try again until somebody has mended it.
+const EX_CONFIG: u8 = 78;
+
+/// Watches AWS IoT FleetWise registrations and linked GovCloud accounts for Prometheus.
+#[derive(Debug, Parser)]
+#[command(name = "regwatch", version, propagate_version = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    #[command(flatten)]
+    log: Log,
+}
+
+#[derive(Debug, Args)]
+struct Log {
+    /// The least important log lines that are written
+    #[arg(long = "log.level", value_name = "LEVEL", default_value = "info", global = true)]
+    level: Level,
+
+    /// How a log line looks
+    #[arg(long = "log.format", value_name = "FORMAT", default_value = "text", global = true)]
+    format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Poll what the configuration names, until told to stop
+    ///
+    /// Example: regwatch run --config.file /etc/regwatch/config.yaml --web.listen-address 0.0.0.0:9847
+    Run(run::Run),
+
+    /// Say whether a configuration is sound, and what its cadence asks of each quota
+    ///
+    /// Example: regwatch check-config /etc/regwatch/config.yaml
+    CheckConfig(check_config::CheckConfig),
+
+    /// Watch a simulated AWS with a dozen accounts: no AWS account needed
+    ///
+    /// Example: regwatch demo
+    Demo(demo::Demo),
+}
+
+/// Where to serve, and how to end.
+#[derive(Clone, Debug, Args)]
+struct Web {
+    /// Where to serve HTTP, as IP:PORT or :PORT; may be given more than once
+    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = "127.0.0.1:9847",
+          value_parser = listen_address)]
+    listen: Vec<std::net::SocketAddr>,
+
+    /// How long calls in flight and open responses may take to end after a signal
+    #[arg(long = "shutdown.grace-period", value_name = "DURATION", default_value = "25s", value_parser = duration)]
+    grace: Duration,
+}
+
+/// Does what the arguments say.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    telemetry::init(cli.log.level, cli.log.format);
+    let done = match cli.command {
+        Command::Run(run) => run.execute(),
+        Command::CheckConfig(check) => check.execute(),
+        Command::Demo(demo) => demo.execute(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => match error.downcast_ref::<ConfigError>() {
+            Some(error) => {
+                eprintln!("{error}");
+                ExitCode::from(EX_CONFIG)
+            }
+            None => {
+                eprintln!("regwatch: {error:#}");
+                ExitCode::FAILURE
+            }
+        },
+    }
+}
+
+/// Loads a configuration; its warnings go to standard error.
+fn load(path: &Path) -> anyhow::Result<Config> {
+    let (config, warnings) = Config::load(path)?;
+    for warning in warnings {
+        eprintln!("{warning}");
+    }
+    Ok(config)
+}
+
+fn listen_address(text: &str) -> Result<std::net::SocketAddr, String> {
+    let every_interface = text.strip_prefix(':').map(|port| format!("[::]:{port}"));
+    let address = every_interface.as_deref().unwrap_or(text);
+    address
+        .parse()
+        .map_err(|_| "expected IP:PORT, such as 127.0.0.1:9847, or :PORT for every interface".to_owned())
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed = text.parse::<jiff::SignedDuration>().ok().and_then(|parsed| Duration::try_from(parsed).ok());
+    parsed.ok_or_else(|| "expected a duration such as 25s or 1m30s".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_port_alone_means_every_interface() {
+        assert_eq!(listen_address(":9847"), Ok("[::]:9847".parse().unwrap()));
+        assert!(listen_address("9847").is_err());
+    }
+}

@@ -1,0 +1,124 @@
+//! What a quota grants is used, what it does not is hardly asked for, and nobody waits for a neighbour.
+
+use std::time::Duration;
+
+use regwatch::sim::{Call, Fault, Operation, Outcome, Quota, Service, World};
+
+use crate::harness::{Aws, Page, hub, hub_id, id, identities, member};
+
+/// 200 GovCloud targets behind a quota of 3/s that drops to 1/s for a minute, with far more demand.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_throttle_storm_is_weathered() {
+    const FLEETWISE: u64 = 20;
+    let world = (1..=200).fold(World::new().management(hub()), |world, number| world.member(member(number)));
+    let aws = Aws::start(world).await;
+    let account = hub_id();
+    aws.control.set_quota(account, Service::Account, Quota::per_second(3.0));
+    let mut yaml = format!(
+        "
+polling: {{interval: 10s, pending_interval: 5s, failed_interval: 10s, timeout: 4s, stale_after: 10m, start_window: 1s}}
+limits: {{account_requests_per_second: 20}}
+{}accounts:\n",
+        identities()
+    );
+    for number in 1..=200 {
+        let fleetwise =
+            if number <= FLEETWISE { "fleetwise: {identity: member, regions: [us-east-1]}, " } else { "" };
+        yaml += &format!("  - {{id: '{}', {fleetwise}govcloud: {{identity: hub}}}}\n", id(number));
+    }
+    let watch = aws.watch(&yaml).await;
+    let until = async |seconds: u64| {
+        let left = Duration::from_secs(seconds).saturating_sub(aws.control.now());
+        tokio::time::sleep(left).await;
+    };
+    until(75).await;
+    aws.control.set_quota(account, Service::Account, Quota::per_second(1.0));
+    until(135).await;
+    aws.control.set_quota(account, Service::Account, Quota::per_second(3.0));
+    until(210).await;
+    let page = watch.scrape().await;
+
+    let asked = |call: &Call| call.operation == Operation::GetGovCloudAccountInformation;
+    let count = |from: u64, outcome: Outcome| {
+        let from = Duration::from_secs(from);
+        aws.control.count(|call| asked(call) && call.outcome == outcome && call.at >= from) as f64
+    };
+    let whole = Duration::from_secs(1)..Duration::from_secs(210);
+    let used = count(1, Outcome::Accepted) / aws.control.granted(account, Service::Account, whole);
+    let (throttled, accepted) = (count(30, Outcome::Throttled), count(30, Outcome::Accepted));
+    let refused = throttled / (throttled + accepted);
+    println!(
+        "used {:.1} % of the quota; {:.2} % of calls throttled after 30 s",
+        used * 100.0,
+        refused * 100.0
+    );
+    assert!(used >= 0.95, "{used} of the quota was used");
+    assert!(refused <= 0.03, "{refused} of the calls were throttled after the first thirty seconds");
+
+    assert_eq!(page.sum(r#"regwatch_poll_failures_total{probe="fleetwise"}"#), 0.0);
+    let late = fleetwise_lateness(&aws, FLEETWISE, Duration::from_secs(10));
+    println!("the latest FleetWise poll came {late:?} late");
+    assert!(late < Duration::from_secs(1), "a FleetWise target was {late:?} late");
+    assert!(page.sum(r#"regwatch_scope_throttled_total{service="account"}"#) >= throttled);
+    watch.end().await;
+}
+
+/// By how much the longest gap between two calls about one target exceeds its interval.
+fn fleetwise_lateness(aws: &Aws, members: u64, interval: Duration) -> Duration {
+    let calls = aws.control.calls();
+    let gaps = (1..=members).flat_map(|number| {
+        let mine = |call: &&Call| {
+            call.operation == Operation::GetRegisterAccountStatus && call.about == Some(id(number))
+        };
+        let times: Vec<_> = calls.iter().filter(mine).map(|call| call.at).collect();
+        assert!(times.len() >= 20, "target {number} was asked {} times", times.len());
+        times.windows(2).map(|pair| pair[1] - pair[0]).max()
+    });
+    gaps.max().expect("there are targets").saturating_sub(interval)
+}
+
+/// 1,000 targets of which a tenth hangs and a tenth is denied: the others do not notice.
+#[tokio::test(flavor = "multi_thread")]
+async fn targets_that_hang_or_are_denied_do_not_delay_the_others() {
+    let world = (1..=1000).fold(World::new().management(hub()), |world, number| world.member(member(number)));
+    let aws = Aws::start(world).await;
+    for number in (1..=1000).step_by(10) {
+        aws.control.set_fault(id(number), Operation::GetRegisterAccountStatus, Fault::Hang);
+        aws.control.set_fault(id(number + 1), Operation::GetRegisterAccountStatus, Fault::Denied);
+    }
+    let mut yaml = format!(
+        "
+polling: {{interval: 10s, pending_interval: 5s, failed_interval: 10s, timeout: 4s, stale_after: 10m, start_window: 10s}}
+limits: {{sts_requests_per_second: 200, max_in_flight: 128}}
+{}accounts:\n",
+        identities()
+    );
+    for number in 1..=1000 {
+        yaml +=
+            &format!("  - {{id: '{}', fleetwise: {{identity: member, regions: [us-east-1]}}}}\n", id(number));
+    }
+    let watch = aws.watch(&yaml).await;
+    let well = |page: &Page| page.sum("regwatch_target_up") == 800.0;
+    watch.until("all that can answer have answered", well).await;
+    let settled = aws.control.now();
+    let rounds = settled + Duration::from_secs(40);
+    tokio::time::sleep(rounds.saturating_sub(aws.control.now())).await;
+    let page = watch.scrape().await;
+    assert!(well(&page), "{} are up", page.sum("regwatch_target_up"));
+
+    let calls = aws.control.calls();
+    let mut longest = Duration::ZERO;
+    for number in (1..=1000).filter(|number| (number - 1) % 10 > 1) {
+        let mine = |call: &&Call| {
+            call.operation == Operation::GetRegisterAccountStatus
+                && call.about == Some(id(number))
+                && call.at > settled
+        };
+        let times: Vec<_> = calls.iter().filter(mine).map(|call| call.at).collect();
+        assert!(times.len() >= 3, "target {number} was asked {} times in 40 s", times.len());
+        longest = times.windows(2).map(|pair| pair[1] - pair[0]).max().max(Some(longest)).unwrap();
+    }
+    println!("the longest gap of a healthy target was {longest:?}, with an interval of 10 s");
+    assert!(longest < Duration::from_secs(11), "a healthy target was not asked for {longest:?}");
+    watch.end().await;
+}
