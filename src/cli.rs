@@ -83,16 +83,14 @@ pub fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => match error.downcast_ref::<ConfigError>() {
-            Some(error) => {
-                eprintln!("{error}");
-                ExitCode::from(EX_CONFIG)
-            }
-            None => {
-                eprintln!("regwatch: {error:#}");
-                ExitCode::FAILURE
-            }
-        },
+        Err(error) if error.is::<ConfigError>() => {
+            eprintln!("{error:#}");
+            ExitCode::from(EX_CONFIG)
+        }
+        Err(error) => {
+            eprintln!("regwatch: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -1,4 +1,44 @@
-//! regwatch watches, for every AWS account it is told of, what AWS tells only to those who ask.
+//! regwatch watches, for every AWS account it is told of, what AWS tells only to those who ask: whether
+//! AWS IoT FleetWise has the account registered, and what became of its linked GovCloud account.
+//!
+//! # The way of the data
+//!
+//! ```text
+//! config ─► targets ─► grouped by quota scope ─► one poller a scope
+//!                                                  │ due queue → pace → probe (AWS) → report
+//!                                                  ▼ bounded channel
+//!                                                tracker: the only owner of state
+//!                                                  ▼ watch channel: the latest snapshot
+//!                                  metrics (written at the scrape) ◄── http
+//! ```
+//!
+//! It flows one way. Pollers know nothing of state, the tracker nothing of AWS, and readers never ask:
+//! they look.
+//!
+//! # The rooms
+//!
+//! A file imports only from lower layers, or from rooms that stand before its own in the same layer.
+//!
+//! | layer | rooms |
+//! |-|-|
+//! | 0, pure | [`model`]: the values; [`schedule`]: the decisions; [`clock`]: wall time; [`liveness`]: whether the loops turn |
+//! | 1 | [`config`]: the file, validated, and the fleet that it names |
+//! | 2, edges | [`aws`]: clients and credentials; [`probe`]: the calls; [`metrics`]: the page; [`http`]: the server |
+//! | 3 | [`poller`] and [`tracker`]: the two loops |
+//! | 4 | [`daemon`]: wiring, supervision, the ordered end |
+//! | 5 | [`telemetry`]: the log; [`cli`]: what a person types |
+//! | beside | [`sim`]: a simulated AWS, for the tests and the demo |
+//!
+//! # Invariants
+//!
+//! - Only `tracker` changes state.
+//! - Only `probe` and `aws` name the AWS SDK.
+//! - Only `daemon` starts long-lived tasks, and it joins each; `http` and `sim` start one a connection.
+//! - `http` cannot reach a poller.
+//! - Wall time is read by `clock` alone.
+//! - Nothing but the demo names `sim`.
+//!
+//! A test reads the sources and holds them to the table and to these.
 
 pub mod aws;
 pub mod cli;

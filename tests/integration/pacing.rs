@@ -6,6 +6,11 @@ use regwatch::sim::{Call, Fault, Operation, Outcome, Quota, Service, World};
 
 use crate::harness::{Aws, Page, hub, hub_id, id, identities, member};
 
+/// A quota of so many calls per second, in a bucket that holds what 3/s grant in two seconds.
+fn quota(rate: f64) -> Quota {
+    Quota { rate, burst: 6.0 }
+}
+
 /// 200 GovCloud targets behind a quota of 3/s that drops to 1/s for a minute, with far more demand.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_throttle_storm_is_weathered() {
@@ -13,7 +18,7 @@ async fn a_throttle_storm_is_weathered() {
     let world = (1..=200).fold(World::new().management(hub()), |world, number| world.member(member(number)));
     let aws = Aws::start(world).await;
     let account = hub_id();
-    aws.control.set_quota(account, Service::Account, Quota::per_second(3.0));
+    aws.control.set_quota(account, Service::Account, quota(3.0));
     let mut yaml = format!(
         "
 polling: {{interval: 10s, pending_interval: 5s, failed_interval: 10s, timeout: 4s, stale_after: 10m, start_window: 1s}}
@@ -32,10 +37,10 @@ limits: {{account_requests_per_second: 20}}
         tokio::time::sleep(left).await;
     };
     until(75).await;
-    aws.control.set_quota(account, Service::Account, Quota::per_second(1.0));
+    aws.control.set_quota(account, Service::Account, quota(1.0));
     until(135).await;
-    aws.control.set_quota(account, Service::Account, Quota::per_second(3.0));
-    until(210).await;
+    aws.control.set_quota(account, Service::Account, quota(3.0));
+    until(240).await;
     let page = watch.scrape().await;
 
     let asked = |call: &Call| call.operation == Operation::GetGovCloudAccountInformation;
@@ -43,7 +48,7 @@ limits: {{account_requests_per_second: 20}}
         let from = Duration::from_secs(from);
         aws.control.count(|call| asked(call) && call.outcome == outcome && call.at >= from) as f64
     };
-    let whole = Duration::from_secs(1)..Duration::from_secs(210);
+    let whole = Duration::from_secs(1)..Duration::from_secs(240);
     let used = count(1, Outcome::Accepted) / aws.control.granted(account, Service::Account, whole);
     let (throttled, accepted) = (count(30, Outcome::Throttled), count(30, Outcome::Accepted));
     let refused = throttled / (throttled + accepted);

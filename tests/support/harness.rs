@@ -3,7 +3,6 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use aws_credential_types::Credentials;
 use regwatch::aws::Overrides;
 use regwatch::config::Config;
 use regwatch::daemon::{Daemon, Options};
@@ -68,10 +67,7 @@ impl Aws {
 
     /// What stands for the environment of a daemon that calls this AWS as the hub.
     pub(crate) fn overrides(&self) -> Overrides {
-        Overrides {
-            endpoint_url: Some(self.url.clone()),
-            credentials: Some(Credentials::new(KEY.0, KEY.1, None, None, "test")),
-        }
+        Overrides::simulated(self.url.clone(), KEY.0, KEY.1)
     }
 
     /// A daemon on top of this AWS.

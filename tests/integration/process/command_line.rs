@@ -60,7 +60,7 @@ async fn a_configuration_that_cannot_be_used_ends_with_status_78() {
     let output = regwatch().args(["check-config", "/nowhere/config.yaml"]).output().await.unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(78), "{text}");
-    assert!(text.contains("/nowhere/config.yaml"), "{text}");
+    assert!(text.contains("/nowhere/config.yaml") && text.contains("No such file"), "{text}");
 }
 
 #[tokio::test]
