@@ -26,9 +26,9 @@ const IN_FLIGHT_SECONDS: f64 = 10.0;
 /// The fewest and the most of them, whatever the limit.
 const IN_FLIGHT: (f64, f64) = (2.0, 64.0);
 
-/// The longest that a call can be on its way: it may wait for credentials behind an STS gate, which opens
-/// after an hour at the latest, and then for a slot.
-const LONGEST_CALL: Duration = Duration::from_secs(2 * 3600);
+/// The longest that a call can be on its way: five minutes for credentials, as much for the longest timeout
+/// that can be configured, and the rest for a slot, when thousands of other targets hang.
+const LONGEST_CALL: Duration = Duration::from_secs(3600);
 
 /// What all pollers of a generation share.
 #[derive(Clone, Debug)]
@@ -77,7 +77,7 @@ struct Answered {
     asked: Asked,
 }
 
-impl<P: Prober + Clone> Poller<P> {
+impl<P: Prober> Poller<P> {
     /// A poller for a scope, with every target due within the start window.
     pub fn new(around: Arc<Surroundings<P>>, scope: ScopeId, seed: u64) -> Self {
         let Scope { limit, targets, .. } = around.fleet.scope(scope);

@@ -4,12 +4,16 @@ mod fleetwise;
 mod govcloud;
 mod reply;
 
-use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::aws::{Aws, CredentialCache};
 use crate::model::{Failure, FailureReason, Probe, Reading, Target};
+
+/// The longest that a poll waits for credentials. Behind a closed gate of STS, or at the end of a long line
+/// at start, they may take longer; they are fetched all the same, and the next poll finds them.
+const CREDENTIALS_WAIT: Duration = Duration::from_secs(300);
 
 /// What came of asking.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,9 +46,14 @@ impl AwsProber {
 
 impl Prober for AwsProber {
     async fn ask(&self, target: &Target) -> Asked {
-        let session = match self.credentials.get(&target.identity, target.account.id).await {
-            Ok(session) => session,
-            Err(failure) => return Asked { at: Instant::now(), outcome: Err(failure) },
+        let session = self.credentials.get(&target.identity, target.account.id);
+        let session = match timeout(CREDENTIALS_WAIT, session).await {
+            Ok(Ok(session)) => session,
+            Ok(Err(failure)) => return Asked { at: Instant::now(), outcome: Err(failure) },
+            Err(_) => {
+                let failure = Failure::new(FailureReason::Credentials, "STS has not had a turn for them yet");
+                return Asked { at: Instant::now(), outcome: Err(failure) };
+            }
         };
         let _slot = self.aws.slot().await;
         let at = Instant::now();
@@ -56,11 +65,5 @@ impl Prober for AwsProber {
             self.credentials.forget(&target.identity, target.account.id);
         }
         Asked { at, outcome }
-    }
-}
-
-impl<P: Prober> Prober for Arc<P> {
-    fn ask(&self, target: &Target) -> impl Future<Output = Asked> + Send {
-        P::ask(self, target)
     }
 }

@@ -22,7 +22,6 @@ const POLLING: Polling = Polling {
 type Line = (Duration, Result<Reading, Failure>);
 
 /// An AWS that follows a script: a function of the target and of how often it was asked before.
-#[derive(Clone)]
 struct Scripted {
     script: Arc<dyn Fn(TargetId, usize) -> Line + Send + Sync>,
     calls: Arc<Mutex<Vec<(TargetId, Instant)>>>,

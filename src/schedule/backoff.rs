@@ -48,11 +48,6 @@ impl Backoff {
         self.policy.next_backoff();
         nominal.mul_f64(1.0 + JITTER * (2.0 * rng.f64() - 1.0)).min(self.max)
     }
-
-    /// Starts the sequence anew.
-    pub fn reset(&mut self) {
-        self.policy.reset();
-    }
 }
 
 #[cfg(test)]
@@ -85,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_gives_the_same_delays_and_a_reset_starts_anew() {
+    fn the_same_seed_gives_the_same_delays() {
         let delays = |seed| {
             let mut rng = fastrand::Rng::with_seed(seed);
             let mut backoff = Backoff::new(Duration::from_secs(2), Duration::from_secs(300));
@@ -93,13 +88,5 @@ mod tests {
         };
         assert_eq!(delays(7), delays(7));
         assert_ne!(delays(7), delays(8));
-
-        let mut rng = fastrand::Rng::with_seed(1);
-        let mut backoff = Backoff::new(Duration::from_secs(2), Duration::from_secs(300));
-        for _ in 0..5 {
-            backoff.next(&mut rng);
-        }
-        backoff.reset();
-        assert!(backoff.next(&mut rng) <= Duration::from_millis(2400));
     }
 }
