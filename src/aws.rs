@@ -32,20 +32,23 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// The region of calls that name none: where STS is called when the environment has no region.
 const FALLBACK_REGION: &str = "us-east-1";
 
-/// What takes the place of the environment: an endpoint and credentials for a simulated AWS.
+/// What takes the place of the environment, for a simulated AWS.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     /// The endpoint of every service.
     pub endpoint_url: Option<String>,
     /// What the default credential chain resolves to.
     pub credentials: Option<Credentials>,
+    /// The region of calls that name none.
+    pub region: Option<Region>,
 }
 
 impl Overrides {
     /// An AWS that is simulated at a URL, called with a long-term key.
     pub fn simulated(endpoint_url: String, access_key_id: &str, secret: &str) -> Self {
         let credentials = Credentials::new(access_key_id, secret, None, None, "simulated");
-        Self { endpoint_url: Some(endpoint_url), credentials: Some(credentials) }
+        let region = Region::new(FALLBACK_REGION);
+        Self { endpoint_url: Some(endpoint_url), credentials: Some(credentials), region: Some(region) }
     }
 }
 
@@ -100,7 +103,8 @@ impl Aws {
         let loader = loader(&self.overrides);
         let loader = match profile {
             Some(profile) => loader.profile_name(profile),
-            None => loader,
+            // Known by now, and looking for it again can mean waiting for an instance's metadata.
+            None => loader.region(sdk_region(&self.region)),
         };
         loader.load().await.credentials_provider()
     }
@@ -111,6 +115,10 @@ fn loader(overrides: &Overrides) -> ConfigLoader {
     let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts(Duration::from_secs(10)));
+    let loader = match &overrides.region {
+        Some(region) => loader.region(sdk_region(region)),
+        None => loader,
+    };
     match &overrides.endpoint_url {
         Some(url) => loader.endpoint_url(url),
         None => loader,

@@ -10,8 +10,8 @@ use tokio::time::{Instant, sleep_until};
 use crate::liveness::Liveness;
 use crate::metrics::Metrics;
 use crate::model::{
-    Account, AccountId, Caller, FailureReason, Poll, Report, Snapshot, Target, TargetState, Transition,
-    TransitionKind,
+    Account, AccountId, Caller, FailureReason, Pacing, Phase, Poll, Region, Report, Scope, ScopeId,
+    ScopeState, Snapshot, Status, Target, TargetState, Transition, TransitionKind,
 };
 
 /// How long a change may wait to be seen together with others. A snapshot of 10,000 targets takes some
@@ -71,16 +71,21 @@ impl Tracker {
     fn take(&mut self, report: Report) {
         match report {
             Report::Polled { poll, pacing } => {
-                let scope =
-                    &mut self.snapshot.scopes[self.snapshot.fleet.target(poll.target).scope.0 as usize];
-                scope.attempted = true;
-                scope.pacing = pacing;
+                let scope = self.snapshot.fleet.target(poll.target).scope;
+                self.pace(scope, pacing);
+                self.snapshot.scopes[scope.0 as usize].attempted = true;
                 self.record(poll);
             }
-            Report::Paced(scope, pacing) => self.snapshot.scopes[scope.0 as usize].pacing = pacing,
+            Report::Paced(scope, pacing) => self.pace(scope, pacing),
             Report::Caller { identity, account } => self.name_callers(&Caller::Identity(identity), account),
             Report::Refreshed(outcome) => self.metrics.credentials_refreshed(outcome),
         }
+    }
+
+    fn pace(&mut self, id: ScopeId, pacing: Pacing) {
+        let state = &mut self.snapshot.scopes[id.0 as usize];
+        log_throttle(self.snapshot.fleet.scope(id), state, pacing);
+        state.pacing = pacing;
     }
 
     fn record(&mut self, poll: Poll) {
@@ -108,38 +113,63 @@ impl Tracker {
     }
 }
 
-/// One line when a target begins to fail, fails otherwise than before, or has recovered: not one a poll.
+/// One line when a target begins to fail, fails otherwise than before, or has recovered: not one a poll,
+/// and none for being throttled, which is its scope's affair.
 fn log_health(target: &Target, before: Option<FailureReason>, state: &TargetState) {
     let Target { account, probe, .. } = target;
-    let (id, name, region, probe) = (account.id, &account.name, target.region_str(), probe.as_str());
+    let (id, name, probe) = (account.id, &account.name, probe.as_str());
+    let region = target.region.as_ref().map(Region::as_str);
+    let quiet = |reason: FailureReason| reason == FailureReason::Throttled;
     match (before, &state.failure) {
-        (before, Some(failure)) if before != Some(failure.reason) => tracing::warn!(
+        (before, Some(failure)) if before == Some(failure.reason) || quiet(failure.reason) => {
+            tracing::debug!(
+                account.id = %id, aws.region = region, probe,
+                reason = failure.reason.as_str(), detail = %failure.message,
+                "polling failed"
+            )
+        }
+        (_, Some(failure)) => tracing::warn!(
             account.id = %id, account.name = %name, aws.region = region, probe,
             reason = failure.reason.as_str(), detail = %failure.message,
             "polling fails"
         ),
-        (_, Some(failure)) => tracing::debug!(
-            account.id = %id, aws.region = region, probe,
-            reason = failure.reason.as_str(), detail = %failure.message,
-            "polling still fails"
-        ),
-        (Some(reason), None) => tracing::info!(
+        (Some(reason), None) if !quiet(reason) => tracing::info!(
             account.id = %id, account.name = %name, aws.region = region, probe,
             reason = reason.as_str(),
             "polling has recovered"
         ),
-        (None, None) => tracing::debug!(account.id = %id, aws.region = region, probe, "polled"),
+        (_, None) => tracing::debug!(account.id = %id, aws.region = region, probe, "polled"),
+    }
+}
+
+/// One line when a scope is throttled for the first time: from then on the rate is learnt, and an
+/// occasional throttle is how.
+fn log_throttle(scope: &Scope, before: &ScopeState, now: Pacing) {
+    let (service, caller, throttled) = (scope.service.as_str(), before.caller, now.throttled);
+    let caller = caller.map(tracing::field::display);
+    if before.pacing.throttled == 0 && throttled > 0 {
+        tracing::warn!(
+            aws.service = service, caller.id = caller, aws.region = %scope.region,
+            "AWS throttles this quota scope: backing off, and learning what it accepts"
+        );
+    } else if throttled > before.pacing.throttled {
+        tracing::debug!(aws.service = service, caller.id = caller, aws.region = %scope.region, throttled, "throttled");
     }
 }
 
 fn log_transition(target: &Target, transition: &Transition) {
     let Account { id, name, .. } = &*target.account;
-    let (region, probe) = (target.region_str(), target.probe.as_str());
+    let (region, probe) = (target.region.as_ref().map(Region::as_str), target.probe.as_str());
     let (resource, to) = (transition.resource.as_str(), transition.to.as_str());
-    let from = transition.from.map_or("", |from| from.as_str());
+    let from = transition.from.map(Status::as_str);
     let text = transition.text.as_deref();
     let error = transition.error_message.as_deref();
     match transition.kind {
+        // At every start, for each of what may be ten thousand targets.
+        TransitionKind::FirstSeen if transition.to.phase() == Phase::Settled => tracing::debug!(
+            account.id = %id, account.name = %name, aws.region = region, probe, resource, to, text,
+            "first seen"
+        ),
         TransitionKind::FirstSeen => tracing::info!(
             account.id = %id, account.name = %name, aws.region = region, probe, resource, to, text, error,
             "first seen"

@@ -9,9 +9,6 @@ use super::{
 };
 use crate::model::AccountId;
 
-/// The region for the hub's own calls; the value for `AWS_REGION`.
-pub const REGION: &str = "us-east-1";
-
 /// The role in each account that regwatch assumes, and the external id that it demands.
 const ROLE: (&str, &str) = ("regwatch", "regwatch-demo");
 

@@ -4,8 +4,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::model::{
-    Details, Failure, Fleet, Pacing, Polling, Probe, Reading, Region, Resource, ResourceReading, Scope,
-    ScopeId, Service, Status, TargetId,
+    Details, Failure, Fleet, Polling, Probe, Reading, Resource, ResourceReading, Service, TargetId,
 };
 
 /// Two targets behind one management identity.
