@@ -49,6 +49,7 @@ struct Running {
     /// What it has logged so far.
     said: Vec<String>,
     url: String,
+    client: reqwest::Client,
 }
 
 impl Running {
@@ -62,7 +63,8 @@ impl Running {
     async fn listening(mut command: Command) -> Self {
         let mut child = command.spawn().expect("it starts");
         let log = BufReader::new(child.stderr.take().expect("piped")).lines();
-        let mut running = Self { child, log, said: Vec::new(), url: String::new() };
+        let mut running =
+            Self { child, log, said: Vec::new(), url: String::new(), client: reqwest::Client::new() };
         let line = running.until_said("listening for HTTP").await;
         let port: String = line
             .split("127.0.0.1:")
@@ -93,16 +95,7 @@ impl Running {
 
     /// Scrapes until a page is as described.
     async fn until(&self, described: &str, is_so: impl Fn(&Page) -> bool) -> Page {
-        let began = tokio::time::Instant::now();
-        loop {
-            let answer = reqwest::get(format!("{}/metrics", self.url)).await.expect("an answer");
-            let page = Page(answer.text().await.expect("a text"));
-            if is_so(&page) {
-                return page;
-            }
-            assert!(began.elapsed() < PATIENCE, "never came true: {described}\n{}", page.0);
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        Page::until(&self.client, &self.url, described, is_so).await
     }
 
     /// Waits until every target has answered.
