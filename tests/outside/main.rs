@@ -2,6 +2,12 @@
 //! them.
 
 mod metrics;
+mod moto;
+#[path = "../support/page.rs"]
+mod page;
+mod program;
 mod sim;
 #[path = "../support/snapshot.rs"]
 mod snapshot;
+#[path = "../support/watch.rs"]
+mod watch;
