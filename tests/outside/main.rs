@@ -1,6 +1,9 @@
 //! regwatch and its simulated AWS before judges that others wrote. Run by `tests/run`, which installs
 //! them.
 
+mod demo;
+mod judge;
+mod live_page;
 mod metrics;
 mod moto;
 #[path = "../support/page.rs"]
