@@ -6,7 +6,6 @@
 
 use std::process::Command;
 
-use aws_credential_types::Credentials;
 use regwatch::aws::Overrides;
 
 use crate::page::Page;
@@ -107,9 +106,8 @@ accounts:\n"
                 "  - {{id: '{id}', fleetwise: {{identity: member, regions: [us-east-1, eu-central-1]}}, govcloud: {{identity: hub}}}}\n"
             );
         }
-        let credentials = Credentials::new(&self.key.0, secret, None, None, "test");
-        let url = self.program.url.clone();
-        Watch::start(&yaml, Overrides { endpoint_url: Some(url), credentials: Some(credentials) }).await
+        let overrides = Overrides::simulated(self.program.url.clone(), &self.key.0, secret);
+        Watch::start(&yaml, overrides).await
     }
 }
 
