@@ -4,6 +4,15 @@ use std::process::Command;
 
 use crate::program::Program;
 
+/// The account whose registration the script lets fail: its id, and what the demo calls it.
+pub(crate) const FAILED: (&str, &str) = ("100000000144", "fleet-stage-us");
+
+/// The account whose GovCloud account is suspended in the end.
+pub(crate) const SUSPENDED: (&str, &str) = ("100000000210", "defense-programs");
+
+/// The account that FleetWise tells nothing.
+pub(crate) const DENIED: (&str, &str) = ("100000000177", "telematics-test");
+
 /// Starts it, with an environment that says nothing.
 pub(crate) async fn start() -> Program {
     let mut demo = Command::new(env!("CARGO_BIN_EXE_regwatch"));

@@ -9,6 +9,7 @@ mod moto;
 #[path = "../support/page.rs"]
 mod page;
 mod program;
+mod prometheus;
 mod sim;
 #[path = "../support/snapshot.rs"]
 mod snapshot;

@@ -1,0 +1,121 @@
+//! A Prometheus that scrapes one daemon every second, and how to ask it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tempfile::TempDir;
+use tokio::time::Instant;
+
+use crate::program::Program;
+
+/// How long a condition may take to come true; the demo's last event comes after 22 s.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A Prometheus at work.
+pub(crate) struct Server {
+    pub(crate) program: Program,
+    client: reqwest::Client,
+    /// Its configuration and its data, gone after it.
+    _folder: TempDir,
+}
+
+/// A series of an instant query's answer.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Series {
+    /// Its labels, the name included where it has one.
+    #[serde(rename = "metric")]
+    pub(crate) labels: BTreeMap<String, String>,
+    /// When, and what.
+    value: (f64, String),
+}
+
+impl Series {
+    pub(crate) fn value(&self) -> f64 {
+        self.value.1.parse().expect("Prometheus writes numbers so")
+    }
+
+    /// The values of these labels; of one that it does not have, nothing.
+    pub(crate) fn labels<const N: usize>(&self, names: [&str; N]) -> [&str; N] {
+        names.map(|name| self.labels.get(name).map_or("", String::as_str))
+    }
+}
+
+impl Server {
+    /// Starts one that scrapes the daemon at `url`, with rules of its own.
+    pub(crate) async fn start(url: &str, rules: &str) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let target = url.trim_start_matches("http://");
+        let config = format!(
+            "global: {{scrape_interval: 1s, evaluation_interval: 1s}}
+rule_files: [rules.yml]
+scrape_configs: [{{job_name: regwatch, static_configs: [{{targets: ['{target}']}}]}}]\n"
+        );
+        fs::write(folder.path().join("rules.yml"), rules).expect("it can be written");
+        fs::write(folder.path().join("prometheus.yml"), config).expect("it can be written");
+        let mut command = Command::new("prometheus");
+        command.current_dir(&folder).args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"]);
+        command.arg("--web.listen-address=127.0.0.1:0");
+        let program = Program::start(&mut command, "Listening on").await;
+        let server = Self { program, client: reqwest::Client::new(), _folder: folder };
+        server.until_ready().await;
+        server
+    }
+
+    async fn until_ready(&self) {
+        let began = Instant::now();
+        while self.get("/-/ready").await.0 != 200 {
+            assert!(began.elapsed() < PATIENCE, "never ready:\n{}", self.program.log());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// What a path answers: its status and its text.
+    pub(crate) async fn get(&self, path: &str) -> (u16, String) {
+        let answer = self.client.get(format!("{}{path}", self.program.url)).send().await.expect("an answer");
+        (answer.status().as_u16(), answer.text().await.expect("a text"))
+    }
+
+    /// The `data` of an answer of its API.
+    pub(crate) async fn api<T: DeserializeOwned>(&self, path: &str) -> T {
+        #[derive(Deserialize)]
+        struct Answer<T> {
+            data: T,
+        }
+        let (status, text) = self.get(&format!("/api/v1/{path}")).await;
+        assert_eq!(status, 200, "{path}: {text}");
+        let answer: Answer<T> = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        answer.data
+    }
+
+    /// What an expression is worth now.
+    pub(crate) async fn query(&self, expression: &str) -> Vec<Series> {
+        #[derive(Deserialize)]
+        struct Data {
+            result: Vec<Series>,
+        }
+        let query = form_urlencoded::Serializer::new(String::new()).append_pair("query", expression).finish();
+        self.api::<Data>(&format!("query?{query}")).await.result
+    }
+
+    /// Asks until the answer is as described.
+    pub(crate) async fn until(
+        &self,
+        described: &str,
+        expression: &str,
+        is_so: impl Fn(&[Series]) -> bool,
+    ) -> Vec<Series> {
+        let began = Instant::now();
+        loop {
+            let series = self.query(expression).await;
+            if is_so(&series) {
+                return series;
+            }
+            assert!(began.elapsed() < PATIENCE, "never came true: {described}\n{series:#?}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+}
