@@ -129,12 +129,13 @@ impl Daemon {
         self.ending.cancel();
         let deadline = Instant::now() + self.grace;
         stop_pollers.cancel();
-        if timeout_at(deadline, all(&mut pollers)).await.is_err() {
-            tracing::warn!(
-                calls = pollers.len(),
-                "calls still in flight after the grace period are given up"
-            );
-            pollers.shutdown().await;
+        match timeout_at(deadline, all(&mut pollers)).await {
+            Ok(ended) => ended?,
+            Err(_) => {
+                let calls = pollers.len();
+                tracing::warn!(calls, "calls still in flight after the grace period are given up");
+                pollers.shutdown().await;
+            }
         }
         stop_broker.cancel();
         while rest.len() > 1 {

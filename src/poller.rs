@@ -3,11 +3,12 @@
 //! It knows nothing of states but how closely they want to be watched. Being throttled is a fact about
 //! the scope's bucket, so the gate and the learnt rate are local to the loop, and no other scope notices.
 
-use std::pin::Pin;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -15,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::liveness::Liveness;
-use crate::model::{Fleet, Pacing, Phase, Poll, Report, Scope, ScopeId, TargetId};
+use crate::model::{Failure, Fleet, Pacing, Phase, Poll, Report, Scope, ScopeId, TargetId};
 use crate::probe::{Asked, Prober};
 use crate::schedule::{Answer, Backoff, Cadence, DueQueue, Pace, Permit, interval};
 
@@ -26,12 +27,12 @@ const IN_FLIGHT_SECONDS: f64 = 10.0;
 /// The fewest and the most of them, whatever the limit.
 const IN_FLIGHT: (f64, f64) = (2.0, 64.0);
 
-/// The longest that a call can be on its way: five minutes for credentials, as much for the longest timeout
-/// that can be configured, and the rest for a slot, when thousands of other targets hang.
-const LONGEST_CALL: Duration = Duration::from_secs(3600);
+/// The longest that anything can be on its way: five minutes for credentials, as much for the longest
+/// timeout that can be configured, and the rest for a slot, when thousands of other targets hang.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// What all pollers of a generation share.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Surroundings<P> {
     /// What is watched.
     pub fleet: Arc<Fleet>,
@@ -50,15 +51,19 @@ pub struct Surroundings<P> {
 }
 
 /// The loop of one quota scope.
-pub struct Poller<P> {
+pub struct Poller<P: Prober> {
     around: Arc<Surroundings<P>>,
     scope: ScopeId,
     pace: Pace,
     due: DueQueue,
     /// How each target is doing, in the order of the scope's targets.
     courses: Vec<Course>,
-    calls: FuturesUnordered<Pin<Box<dyn Future<Output = Answered> + Send>>>,
-    most_calls: usize,
+    /// What is under way: signing in and calling.
+    steps: FuturesUnordered<BoxFuture<'static, Step<P::Session>>>,
+    /// Signed in, and waiting for the pace.
+    ready: VecDeque<(Due, P::Session)>,
+    calls: usize,
+    most_steps: usize,
     random: fastrand::Rng,
 }
 
@@ -69,12 +74,17 @@ struct Course {
     backoff: Option<Box<Backoff>>,
 }
 
-/// A call that has come back.
-struct Answered {
+/// A target whose time has come, and since when.
+#[derive(Clone, Copy)]
+struct Due {
     target: TargetId,
-    due: Instant,
-    permit: Permit,
-    asked: Asked,
+    at: Instant,
+}
+
+/// What has come to its end.
+enum Step<S> {
+    SignedIn(Due, Result<S, Failure>),
+    Answered(Due, Permit, Asked),
 }
 
 impl<P: Prober> Poller<P> {
@@ -90,8 +100,10 @@ impl<P: Prober> Poller<P> {
             pace: Pace::new(*limit, around.anchor, seed),
             due,
             courses: targets.iter().map(|_| Course { phase: Phase::Settled, backoff: None }).collect(),
-            calls: FuturesUnordered::new(),
-            most_calls: (limit * IN_FLIGHT_SECONDS).ceil().clamp(IN_FLIGHT.0, IN_FLIGHT.1) as usize,
+            steps: FuturesUnordered::new(),
+            ready: VecDeque::new(),
+            calls: 0,
+            most_steps: (limit * IN_FLIGHT_SECONDS).ceil().clamp(IN_FLIGHT.0, IN_FLIGHT.1) as usize,
             random: fastrand::Rng::with_seed(seed),
             scope,
             around,
@@ -101,52 +113,85 @@ impl<P: Prober> Poller<P> {
     /// Polls until it is told to stop; a call in flight then still ends, or times out.
     pub async fn run(mut self, stop: CancellationToken) {
         loop {
-            let next = self.next_call();
+            let next = self.next_turn();
             self.promise(next);
             tokio::select! {
+                // What has come to its end comes before what is next: an answer may close the gate.
+                biased;
                 () = stop.cancelled() => break,
-                Some(answered) = self.calls.next() => self.finish(answered).await,
-                () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => self.call(),
+                Some(step) = self.steps.next() => self.go_on(step).await,
+                () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => self.turn(),
             }
         }
-        while let Some(answered) = self.calls.next().await {
-            self.finish(answered).await;
+        while self.calls > 0
+            && let Some(step) = self.steps.next().await
+        {
+            if let Step::Answered(due, permit, asked) = step {
+                self.answered(due, permit, asked).await;
+            }
         }
         self.around.liveness.poller_rests(self.scope);
     }
 
-    /// When the next call may be made; `None` while only an answer can bring it nearer.
-    fn next_call(&self) -> Option<Instant> {
-        if self.calls.len() >= self.most_calls {
+    /// When the next step may be begun; `None` while only the end of another can bring it nearer.
+    fn next_turn(&self) -> Option<Instant> {
+        let paced = self.pace.next_call(Instant::now())?;
+        if !self.ready.is_empty() {
+            return Some(paced);
+        }
+        if self.steps.len() >= self.most_steps {
             return None;
         }
-        Some(self.due.peek()?.max(self.pace.next_call(Instant::now())?))
+        Some(self.due.peek()?.max(paced))
     }
 
-    fn call(&mut self) {
+    /// Calls for who has signed in, or lets the next target sign in.
+    fn turn(&mut self) {
         let now = Instant::now();
-        let Some((target, due)) = self.due.pop_due(now) else { return };
-        let permit = self.pace.start(now);
         let around = Arc::clone(&self.around);
-        self.calls.push(Box::pin(async move {
-            let asked = around.prober.ask(around.fleet.target(target)).await;
-            Answered { target, due, permit, asked }
-        }));
+        if let Some((due, session)) = self.ready.pop_front() {
+            let permit = self.pace.start(now);
+            self.calls += 1;
+            self.steps.push(Box::pin(async move {
+                let asked = around.prober.ask(around.fleet.target(due.target), session).await;
+                Step::Answered(due, permit, asked)
+            }));
+        } else if let Some((target, at)) = self.due.pop_due(now) {
+            self.steps.push(Box::pin(async move {
+                let session = around.prober.sign_in(around.fleet.target(target)).await;
+                Step::SignedIn(Due { target, at }, session)
+            }));
+        }
     }
 
-    async fn finish(&mut self, answered: Answered) {
-        let Answered { target, due, permit, asked } = answered;
+    async fn go_on(&mut self, step: Step<P::Session>) {
+        match step {
+            Step::SignedIn(due, Ok(session)) => self.ready.push_back((due, session)),
+            Step::SignedIn(due, Err(failure)) => {
+                self.conclude(due, Asked { at: Instant::now(), outcome: Err(failure) }).await;
+            }
+            Step::Answered(due, permit, asked) => self.answered(due, permit, asked).await,
+        }
+    }
+
+    async fn answered(&mut self, due: Due, permit: Permit, asked: Asked) {
+        self.calls -= 1;
+        self.pace.finish(permit, Answer::of(&asked.outcome), Instant::now());
+        self.conclude(due, asked).await;
+    }
+
+    /// Sets the target's next time, and reports.
+    async fn conclude(&mut self, due: Due, asked: Asked) {
         let now = Instant::now();
-        self.pace.finish(permit, Answer::of(&asked.outcome), now);
-        let next = self.reschedule(target, &asked, now);
-        self.due.push(target, next);
+        let next = self.reschedule(due.target, &asked, now);
+        self.due.push(due.target, next);
         let clock = self.around.clock;
         let backoff_until = self.pace.backoff_until();
         let poll = Poll {
-            target,
+            target: due.target,
             attempted_at: clock.at(asked.at),
             next_poll: clock.at(backoff_until.map_or(next, |until| until.max(next))),
-            lag: asked.at.saturating_duration_since(due),
+            lag: asked.at.saturating_duration_since(due.at),
             duration: now.saturating_duration_since(asked.at),
             outcome: asked.outcome,
         };
@@ -183,8 +228,8 @@ impl<P: Prober> Poller<P> {
         let liveness = &self.around.liveness;
         match next {
             Some(at) => liveness.poller_back_by(self.scope, at),
-            None if self.calls.is_empty() => liveness.poller_rests(self.scope),
-            None => liveness.poller_back_by(self.scope, Instant::now() + LONGEST_CALL),
+            None if self.steps.is_empty() => liveness.poller_rests(self.scope),
+            None => liveness.poller_back_by(self.scope, Instant::now() + LONGEST_WAIT),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use crate::aws::{Aws, CredentialCache};
+use crate::aws::{Aws, CredentialCache, Session};
 use crate::model::{Failure, FailureReason, Probe, Reading, Target};
 
 /// The longest that a poll waits for credentials. Behind a closed gate of STS, or at the end of a long line
@@ -18,16 +18,27 @@ const CREDENTIALS_WAIT: Duration = Duration::from_secs(300);
 /// What came of asking.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Asked {
-    /// When the call was sent, or given up before: waiting for credentials and a slot comes first.
+    /// When the call was sent: waiting for a slot comes first.
     pub at: Instant,
     /// What AWS answered.
     pub outcome: Result<Reading, Failure>,
 }
 
-/// Somebody who asks AWS. The poller's only view of it, and what its tests script.
+/// Somebody who asks AWS. The poller's only view of it, and what its tests script. Every wait in it is
+/// bounded.
 pub trait Prober: Send + Sync + 'static {
-    /// Asks about one target. Ends by itself: every wait in it is bounded.
-    fn ask(&self, target: &Target) -> impl Future<Output = Asked> + Send;
+    /// What a call is made with.
+    type Session: Send + 'static;
+
+    /// Gets what a call is made with. It draws on no quota of the target's scope, and may take long: the
+    /// pace is asked afterwards, or calls that waited here together would go out together.
+    ///
+    /// # Errors
+    /// A failure of reason `credentials`.
+    fn sign_in(&self, target: &Target) -> impl Future<Output = Result<Self::Session, Failure>> + Send;
+
+    /// Asks about one target.
+    fn ask(&self, target: &Target, session: Self::Session) -> impl Future<Output = Asked> + Send;
 }
 
 /// Asks the real AWS, or what stands in for it.
@@ -45,16 +56,16 @@ impl AwsProber {
 }
 
 impl Prober for AwsProber {
-    async fn ask(&self, target: &Target) -> Asked {
+    type Session = Session;
+
+    async fn sign_in(&self, target: &Target) -> Result<Session, Failure> {
         let session = self.credentials.get(&target.identity, target.account.id);
-        let session = match timeout(CREDENTIALS_WAIT, session).await {
-            Ok(Ok(session)) => session,
-            Ok(Err(failure)) => return Asked { at: Instant::now(), outcome: Err(failure) },
-            Err(_) => {
-                let failure = Failure::new(FailureReason::Credentials, "STS has not had a turn for them yet");
-                return Asked { at: Instant::now(), outcome: Err(failure) };
-            }
-        };
+        timeout(CREDENTIALS_WAIT, session).await.unwrap_or_else(|_| {
+            Err(Failure::new(FailureReason::Credentials, "STS has not had a turn for them yet"))
+        })
+    }
+
+    async fn ask(&self, target: &Target, session: Session) -> Asked {
         let _slot = self.aws.slot().await;
         let at = Instant::now();
         let outcome = match target.probe {

@@ -2,13 +2,13 @@
 //! STS is paced like any quota scope.
 
 use std::collections::{BTreeMap, HashMap};
-use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
@@ -42,7 +42,7 @@ pub struct Broker {
     lines: Lines,
     wanted: HashMap<Key, Wanted>,
     failed: HashMap<Key, Failed>,
-    steps: FuturesUnordered<Pin<Box<dyn Future<Output = Step> + Send>>>,
+    steps: FuturesUnordered<BoxFuture<'static, Step>>,
     random: fastrand::Rng,
 }
 
@@ -157,7 +157,7 @@ impl Broker {
     }
 
     /// Gets what STS is to be called with: the credentials of the role's `from`, or the chain's own.
-    fn base(&self, key: Key, account: AccountId) -> Pin<Box<dyn Future<Output = Step> + Send>> {
+    fn base(&self, key: Key, account: AccountId) -> BoxFuture<'static, Step> {
         match &self.identities[&key.identity] {
             Identity::AssumeRole(role) => {
                 let (cache, from) = (self.cache.clone(), Arc::clone(&role.from));

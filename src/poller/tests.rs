@@ -25,10 +25,19 @@ type Line = (Duration, Result<Reading, Failure>);
 struct Scripted {
     script: Arc<dyn Fn(TargetId, usize) -> Line + Send + Sync>,
     calls: Arc<Mutex<Vec<(TargetId, Instant)>>>,
+    /// Until then nobody can sign in.
+    credentials_from: Instant,
 }
 
 impl Prober for Scripted {
-    async fn ask(&self, target: &Target) -> Asked {
+    type Session = ();
+
+    async fn sign_in(&self, _: &Target) -> Result<(), Failure> {
+        tokio::time::sleep_until(self.credentials_from).await;
+        Ok(())
+    }
+
+    async fn ask(&self, target: &Target, (): ()) -> Asked {
         let id = TargetId(u32::try_from(target.account.id.to_string().parse::<u64>().unwrap()).unwrap());
         let at = Instant::now();
         let asked_before = {
@@ -55,8 +64,17 @@ struct Stage {
 impl Stage {
     /// One poller for each entry of `scopes`, which says how many targets it has and its limit.
     fn set(scopes: &[(u32, f64)], script: impl Fn(TargetId, usize) -> Line + Send + Sync + 'static) -> Self {
+        Self::set_with(Instant::now(), scopes, script)
+    }
+
+    /// The same, where nobody can sign in before a time.
+    fn set_with(
+        credentials_from: Instant,
+        scopes: &[(u32, f64)],
+        script: impl Fn(TargetId, usize) -> Line + Send + Sync + 'static,
+    ) -> Self {
         let (reports, received) = mpsc::channel(1 << 16);
-        let prober = Scripted { script: Arc::new(script), calls: Arc::default() };
+        let prober = Scripted { script: Arc::new(script), calls: Arc::default(), credentials_from };
         let calls = Arc::clone(&prober.calls);
         let around = Arc::new(Surroundings {
             fleet: Arc::new(fleet(scopes)),
@@ -256,9 +274,37 @@ async fn a_call_in_flight_is_reported_before_the_poller_ends() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_waited_for_credentials_together_does_not_call_together() {
+    let credentials_from = Instant::now() + 60 * SECOND;
+    let script = |_, _| says(Status::Active);
+    let stage = Stage::set_with(credentials_from, &[(100, 2.0)], script).after(100 * SECOND).await;
+    let mut calls: Vec<_> = stage.calls.lock().unwrap().iter().map(|(_, at)| *at - stage.began).collect();
+    calls.sort();
+    assert!(calls[0] >= 60 * SECOND && calls.len() > 70, "{} calls, from {:?} on", calls.len(), calls[0]);
+    for window in calls.windows(10) {
+        assert!(window[9] - window[0] >= 4 * SECOND, "ten calls within {:?}", window[9] - window[0]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_credentials_does_not_hold_up_the_end() {
+    let never = Instant::now() + 3600 * SECOND;
+    let mut stage =
+        Stage::set_with(never, &[(10, 5.0)], |_, _| says(Status::Active)).after(40 * SECOND).await;
+    stage.stop.cancel();
+    let began = Instant::now();
+    while stage.pollers.join_next().await.is_some() {}
+    assert!(began.elapsed() < SECOND && stage.polls().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_idle_poller_is_not_stuck_and_a_blocked_one_is() {
     let (reports, received) = mpsc::channel(1);
-    let prober = Scripted { script: Arc::new(|_, _| says(Status::PendingActivation)), calls: Arc::default() };
+    let prober = Scripted {
+        script: Arc::new(|_, _| says(Status::PendingActivation)),
+        calls: Arc::default(),
+        credentials_from: Instant::now(),
+    };
     let liveness = Arc::new(Liveness::new(1));
     let around = Arc::new(Surroundings {
         fleet: Arc::new(fleet(&[(1, 5.0)])),
