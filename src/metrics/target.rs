@@ -101,7 +101,7 @@ pub(super) const FAMILIES: [Family; 8] = [
         kind: Kind::Counter,
         help: on_a_timer!(
             "Changes of state seen between two polls. Where from and to are the same, AWS's modification time \
-             moved: the state changed and came back."
+             moved: the state changed and came back. What usually follows the present state is there at 0."
         ),
         rows: Rows::Target(|lines, row| {
             for transition in &row.state.transitions {

@@ -41,7 +41,7 @@ pub struct TargetState {
     pub polls: u64,
     /// How often asking failed, by the discriminant of [`FailureReason`].
     pub failures: [u32; FailureReason::ALL.len()],
-    /// How often each transition was seen, in the order of first sight.
+    /// How often each transition was seen; those that usually come next are there from the start, at 0.
     pub transitions: Vec<TransitionCount>,
 }
 
@@ -105,8 +105,13 @@ impl TargetState {
             let kind = TransitionKind::Modified;
             transitions.push(transition(kind, before, now, observed_at, reading.modified_at));
         }
-        for transition in &transitions {
-            self.count(transition);
+        for seen in &transitions {
+            if let Some(from) = seen.from {
+                self.counter(seen.resource, from, seen.to).count += 1;
+            }
+            for &next in seen.to.successors() {
+                self.counter(seen.resource, seen.to, next);
+            }
         }
         self.resources = reading
             .resources
@@ -130,14 +135,14 @@ impl TargetState {
         moved(self.created_at, reading.created_at) || moved(self.modified_at, reading.modified_at)
     }
 
-    fn count(&mut self, transition: &Transition) {
-        let Some(from) = transition.from else { return };
-        let (resource, to) = (transition.resource, transition.to);
-        let known = self.transitions.iter_mut();
-        match known.into_iter().find(|c| (c.resource, c.from, c.to) == (resource, from, to)) {
-            Some(known) => known.count += 1,
-            None => self.transitions.push(TransitionCount { resource, from, to, count: 1 }),
-        }
+    /// The counter of a transition, at 0 if there was none.
+    fn counter(&mut self, resource: Resource, from: Status, to: Status) -> &mut TransitionCount {
+        let is_it = |c: &TransitionCount| (c.resource, c.from, c.to) == (resource, from, to);
+        let place = self.transitions.iter().position(is_it).unwrap_or_else(|| {
+            self.transitions.push(TransitionCount { resource, from, to, count: 0 });
+            self.transitions.len() - 1
+        });
+        &mut self.transitions[place]
     }
 }
 

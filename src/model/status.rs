@@ -91,6 +91,22 @@ impl Status {
         }
     }
 
+    /// The states that usually come next: those whose counters begin at 0, so that `increase()` sees the
+    /// first step. Whatever AWS really does next is counted all the same.
+    pub const fn successors(self) -> &'static [Self] {
+        match self {
+            Self::RegistrationPending => &[Self::RegistrationSuccess, Self::RegistrationFailure],
+            Self::RegistrationSuccess => &[Self::RegistrationPending, Self::RegistrationFailure],
+            Self::RegistrationFailure => &[Self::RegistrationPending, Self::RegistrationSuccess],
+            Self::NotRegistered => &[Self::RegistrationPending],
+            Self::PendingActivation => &[Self::Active, Self::Suspended, Self::Closed],
+            Self::Active => &[Self::Suspended, Self::Closed],
+            Self::Suspended => &[Self::Active, Self::Closed],
+            Self::NotLinked => &[Self::PendingActivation],
+            Self::Closed | Self::Unknown => &[],
+        }
+    }
+
     /// How closely the state wants to be watched.
     pub const fn phase(self) -> Phase {
         match self {

@@ -103,7 +103,7 @@ async fn each_state_is_shown_as_aws_tells_it() {
     assert_eq!(page.sum("aws_fleetwise_registration_status"), 9.0, "one status each");
     assert_eq!(page.count("regwatch_target_up"), 9);
     assert_eq!(page.sum("regwatch_target_stale"), 0.0);
-    assert_eq!(page.count("regwatch_transitions_total"), 0, "first sight is no transition");
+    assert_eq!(page.sum("regwatch_transitions_total"), 0.0, "first sight is no transition");
     assert!(!page.0.contains("NaN"));
     watch.end().await;
 
@@ -121,21 +121,23 @@ async fn a_change_is_counted_once_and_its_time_is_kept() {
     let since = format!(
         r#"aws_fleetwise_registration_since_timestamp_seconds{{aws_account_id="{account}",resource="account"}}"#
     );
-    let before = watch.scrape().await.value(&since).unwrap();
+    let page = watch.scrape().await;
+    let before = page.value(&since).unwrap();
+    let transition = |resource: &str| {
+        format!(
+            r#"regwatch_transitions_total{{probe="fleetwise",aws_account_id="{account}",resource="{resource}",from="REGISTRATION_SUCCESS",to="REGISTRATION_FAILURE"}}"#
+        )
+    };
+    assert_eq!(page.value(&transition("account")), Some(0.0), "increase() needs a step to see");
 
     let failed = Registration::iam_failure("The role cannot be assumed.");
     aws.control.set_registration(id(1), &Region::new(REGION), Some(failed));
     let page = watch.until_is(&status(account, "account", "REGISTRATION_FAILURE"), 1.0).await;
     assert_eq!(page.value(&status(account, "account", "REGISTRATION_SUCCESS")), Some(0.0));
     assert!(page.value(&since).unwrap() > before);
-    let transition = |resource: &str| {
-        format!(
-            r#"regwatch_transitions_total{{probe="fleetwise",aws_account_id="{account}",resource="{resource}",from="REGISTRATION_SUCCESS",to="REGISTRATION_FAILURE"}}"#
-        )
-    };
     assert_eq!(page.value(&transition("account")), Some(1.0));
     assert_eq!(page.value(&transition("iam")), Some(1.0));
-    assert_eq!(page.value(&transition("timestream")), None);
+    assert_eq!(page.value(&transition("timestream")), Some(0.0));
 
     // Three polls later it is still one.
     let polls = format!(r#"regwatch_polls_total{{probe="fleetwise",aws_account_id="{account}"}}"#);
@@ -203,7 +205,7 @@ async fn each_failure_has_its_reason_and_changes_no_state() {
         watch.until(&described, |page| page.value(&series) > Some(before)).await;
         aws.control.clear_fault(id(1), operation);
         let page = watch.until("both answer again", |page| page.sum("regwatch_target_up") == 2.0).await;
-        assert_eq!(page.count("regwatch_transitions_total"), 0, "after {fault:?}\n{}", page.0);
+        assert_eq!(page.sum("regwatch_transitions_total"), 0.0, "after {fault:?}\n{}", page.0);
     }
     watch.end().await;
 }

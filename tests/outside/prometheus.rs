@@ -13,7 +13,7 @@ use crate::page::Page;
 use server::{Series, Server};
 
 /// The last thing that the demo shows.
-const LAST: &str = r#"regwatch_transitions_total{to="SUSPENDED"}"#;
+const LAST: &str = r#"regwatch_transitions_total{to="SUSPENDED"} > 0"#;
 
 /// What Prometheus counts of samples that it did not take.
 const NOT_TAKEN: [&str; 4] = [
@@ -45,8 +45,8 @@ async fn it_finds_what_the_script_does_and_alerts() {
         r#"regwatch_transitions_total{{aws_account_id="{id}", from="REGISTRATION_PENDING", to="REGISTRATION_FAILURE"}} == 1"#
     );
     assert_eq!(whose(&prometheus.query(&counted).await), expected);
-    // `increase()` of a counter that begins with 1 is 0; the states are there from the first answer on.
-    let changed = r#"changes(aws_fleetwise_registration_status{status="REGISTRATION_FAILURE"}[5m]) == 1"#;
+    // As the README has it; a counter that began with 1 would have had no increase.
+    let changed = r#"increase(regwatch_transitions_total{to="REGISTRATION_FAILURE"}[1h]) > 0"#;
     assert_eq!(whose(&prometheus.query(changed).await), expected);
 
     alerts::fire_for_whom_they_are_meant(&prometheus).await;
