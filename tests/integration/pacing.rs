@@ -127,3 +127,36 @@ limits: {{sts_requests_per_second: 200, max_in_flight: 128}}
     assert!(longest < Duration::from_secs(11), "a healthy target was not asked for {longest:?}");
     watch.end().await;
 }
+
+/// FleetWise asks for a wait in its answer's body, Account Management in a header.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_wait_that_aws_asks_for_is_kept() {
+    const WAIT: Duration = Duration::from_secs(3);
+    let aws = Aws::start(World::new().management(hub()).member(member(1))).await;
+    let operations = [Operation::GetRegisterAccountStatus, Operation::GetGovCloudAccountInformation];
+    for operation in operations {
+        aws.control.set_fault(id(1), operation, Fault::Throttle { retry_after: Some(3) });
+    }
+    let yaml = format!(
+        "
+polling: {{interval: 1s, pending_interval: 1s, failed_interval: 1s, timeout: 900ms, stale_after: 1m, start_window: 100ms}}
+{}accounts:
+  - {{id: '{}', fleetwise: {{identity: member, regions: [us-east-1]}}, govcloud: {{identity: hub}}}}\n",
+        identities(),
+        id(1)
+    );
+    let watch = aws.watch(&yaml).await;
+    let thrice = |page: &Page| page.sum("regwatch_scope_throttled_total") >= 6.0;
+    let page = watch.until("both were throttled three times", thrice).await;
+    assert_eq!(
+        page.sum(r#"regwatch_poll_failures_total{reason="throttled"}"#),
+        page.sum("regwatch_polls_total")
+    );
+    for operation in operations {
+        let calls = aws.control.calls();
+        let times: Vec<_> =
+            calls.iter().filter(|call| call.operation == operation).map(|call| call.at).collect();
+        assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= WAIT), "{operation:?} at {times:?}");
+    }
+    watch.end().await;
+}
