@@ -6,9 +6,9 @@ use regwatch::sim::{Call, Fault, Operation, Outcome, Quota, Service, World};
 
 use crate::harness::{Aws, Page, hub, hub_id, id, identities, member};
 
-/// A quota of so many calls per second, in a bucket that holds what 3/s grant in two seconds.
+/// A quota of so many calls per second, in a bucket that holds what 3/s grant in a second and a half.
 fn quota(rate: f64) -> Quota {
-    Quota { rate, burst: 6.0 }
+    Quota { rate, burst: 4.5 }
 }
 
 /// 200 GovCloud targets behind a quota of 3/s that drops to 1/s for a minute, with far more demand.
@@ -22,7 +22,7 @@ async fn a_throttle_storm_is_weathered() {
     let mut yaml = format!(
         "
 polling: {{interval: 10s, pending_interval: 5s, failed_interval: 10s, timeout: 4s, stale_after: 10m, start_window: 1s}}
-limits: {{account_requests_per_second: 20}}
+limits: {{account_requests_per_second: 10}}
 {}accounts:\n",
         identities()
     );

@@ -67,7 +67,7 @@ async fn after_half_a_minute_the_demo_shows_what_is_listed_and_nothing_else() {
     let demo = demo::start().await;
     let began = Instant::now();
     let suspended = r#"regwatch_transitions_total{from="ACTIVE",to="SUSPENDED"}"#;
-    let is_shown = |page: &Page| began.elapsed() > SHOWN && page.value(suspended) == Some(1.0);
+    let is_shown = |page: &Page| began.elapsed() > SHOWN && page.sum(suspended) == 1.0;
     let page =
         Page::until(&reqwest::Client::new(), &demo.url, "the demo has shown everything", is_shown).await;
     assert_promtool_is_content(&page.0);
