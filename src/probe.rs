@@ -78,3 +78,30 @@ impl Prober for AwsProber {
         Asked { at, outcome }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::aws::{Broker, Overrides};
+    use crate::clock::Clock;
+    use crate::config::Config;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_wait_for_credentials_has_an_end() {
+        let yaml = "{identities: {hub: {}}, accounts: [{id: '111122223333', govcloud: {identity: hub}}]}";
+        let (config, _) = Config::parse("test.yaml", yaml).unwrap();
+        let nowhere = "http://127.0.0.1:9".to_owned();
+        let aws = Aws::load(Overrides::simulated(nowhere, "AKIDEXAMPLE", "secret"), 1).await;
+        let fleet = config.fleet(aws.region());
+        let (reports, _received) = mpsc::channel(1);
+        // A broker that never gets round to anything.
+        let (_broker, cache) = Broker::new(aws.clone(), &config, &fleet, reports, Clock::System).await;
+        let began = Instant::now();
+        let failure = AwsProber::new(aws, cache).sign_in(&fleet.targets[0]).await.unwrap_err();
+        assert_eq!(failure.reason, FailureReason::Credentials);
+        // The timer ticks in milliseconds.
+        assert!(began.elapsed() - CREDENTIALS_WAIT < Duration::from_millis(5));
+    }
+}
