@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use regwatch::sim::{Call, Fault, Operation, Quota, Service, World};
 
-use crate::harness::{Aws, HUB, hub, hub_id, id, identities, member};
+use crate::harness::{Aws, HUB, Page, hub, hub_id, id, identities, member};
 
 /// A fleet of members, each polled in two regions through its own role.
 fn config(members: u64) -> String {
     let mut yaml = format!(
         "
-polling: {{interval: 1s, pending_interval: 500ms, failed_interval: 1s, timeout: 400ms, stale_after: 60s, start_window: 500ms}}
+polling: {{interval: 1s, pending_interval: 1s, failed_interval: 1s, timeout: 900ms, stale_after: 60s, start_window: 500ms}}
 limits: {{sts_requests_per_second: 50}}
 {}accounts:\n",
         identities()
@@ -36,9 +36,9 @@ fn assumed(call: &Call, number: u64) -> bool {
 async fn a_role_is_assumed_once_however_many_wait_for_it() {
     let aws = Aws::start(world(20)).await;
     let watch = aws.watch(&config(20)).await;
-    let page =
-        watch.until("three polls of each target", |page| page.sum("regwatch_polls_total") >= 120.0).await;
-    assert_eq!(page.sum("regwatch_target_up"), 40.0, "{}", page.0);
+    let well =
+        |page: &Page| page.sum("regwatch_polls_total") >= 120.0 && page.sum("regwatch_target_up") == 40.0;
+    let page = watch.until("three polls of each target, and all answer", well).await;
     for number in 1..=20 {
         assert_eq!(aws.control.count(|call| assumed(call, number)), 1, "of account {number}");
     }
@@ -58,7 +58,8 @@ async fn a_session_is_renewed_before_it_ends() {
     let watch = aws.watch(&config(3)).await;
     let renewed = |_: &_| (1..=3).all(|number| aws.control.count(|call| assumed(call, number)) >= 4);
     let page = watch.until("each session was renewed three times", renewed).await;
-    assert_eq!(page.sum("regwatch_poll_failures_total"), 0.0, "{}", page.0);
+    // A busy machine may let a call time out; that has nothing to do with credentials.
+    assert_eq!(page.sum(r#"regwatch_poll_failures_total{reason="credentials"}"#), 0.0, "{}", page.0);
     watch.end().await;
 }
 
@@ -84,7 +85,7 @@ async fn a_role_that_may_not_be_assumed_fails_its_own_targets_alone() {
     let page = watch
         .until("the others answer", |page| page.sum("regwatch_target_up") == 4.0 && page.sum(failed) >= 2.0)
         .await;
-    assert_eq!(page.sum("regwatch_poll_failures_total"), page.sum(failed));
+    assert_eq!(page.sum(r#"regwatch_poll_failures_total{reason="credentials"}"#), page.sum(failed));
     let denied = r#"regwatch_credentials_refresh_failures_total{reason="access_denied"}"#;
     assert!(page.value(denied) >= Some(1.0), "{}", page.0);
     aws.control.clear_fault(id(2), Operation::AssumeRole);
