@@ -8,8 +8,9 @@ mod report;
 mod state;
 mod status;
 mod target;
+mod word;
 
-pub use event::{Transition, TransitionKind};
+pub use event::{Entry, Event, EventId, Transition, TransitionKind};
 pub use observation::{
     Details, Failure, FailureReason, FleetWiseDetails, GovCloudDetails, Reading, ResourceReading,
 };
@@ -20,3 +21,4 @@ pub use target::{
     Account, AccountId, Caller, Fleet, ParseAccountIdError, Polling, Probe, Region, Scope, ScopeId, Service,
     Target, TargetId,
 };
+pub use word::Word;

@@ -1,8 +1,13 @@
-//! A change of a resource between two successful observations.
+//! What happened: a change of a resource between two successful observations, as the pure transition,
+//! as the event that tells of it alone, and as the entry of the event log.
+
+use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
-use super::{Resource, Status};
+use super::{Account, Details, Probe, Region, Resource, Status, Target};
 
 /// What happened to a resource between two successful observations.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +33,7 @@ pub struct Transition {
 }
 
 /// Which sort of change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TransitionKind {
     /// The resource was seen for the first time: nothing is known to have changed.
     FirstSeen,
@@ -40,6 +45,9 @@ pub enum TransitionKind {
 }
 
 impl TransitionKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::FirstSeen, Self::Changed, Self::Modified];
+
     /// The word for it.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -48,4 +56,109 @@ impl TransitionKind {
             Self::Modified => "modified",
         }
     }
+}
+
+/// What names an event for ever, whoever delivers it and however often: a receiver drops repeats by it.
+///
+/// It is made with the event and not by the log, so that writing an event again whose first write may
+/// or may not have succeeded cannot make two of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventId(Uuid);
+
+impl EventId {
+    /// A new id, for something seen at this time: a version 7 UUID (RFC 9562), so ids sort by time.
+    pub fn new(observed_at: Timestamp) -> Self {
+        let seconds = u64::try_from(observed_at.as_second()).unwrap_or_default();
+        let nanos = u32::try_from(observed_at.subsec_nanosecond()).unwrap_or_default();
+        Self(Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos)))
+    }
+
+    /// The id as a UUID.
+    pub const fn uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl From<Uuid> for EventId {
+    fn from(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A transition with everything that somebody needs who hears of nothing else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// What names it for ever.
+    pub id: EventId,
+    /// The account, as it was named and labelled at the time.
+    pub account: Arc<Account>,
+    /// The call that told.
+    pub probe: Probe,
+    /// The region asked in; `None` for a global probe.
+    pub region: Option<Region>,
+    /// What happened.
+    pub transition: Transition,
+    /// The ARN of the IAM role that FleetWise writes with; of the account's and the role's events.
+    pub role_arn: Option<Box<str>>,
+    /// The Timestream database that FleetWise writes to; of the account's and the table's events.
+    pub timestream_database_name: Option<Box<str>>,
+    /// The Timestream table that FleetWise writes to; of the account's and the table's events.
+    pub timestream_table_name: Option<Box<str>>,
+}
+
+impl Event {
+    /// The event of a target's transition, with the names that matter for its resource.
+    pub fn new(target: &Target, transition: Transition, details: &Details) -> Self {
+        let details = match details {
+            Details::FleetWise(details) => details.as_ref().clone(),
+            Details::GovCloud(_) | Details::None => super::FleetWiseDetails::default(),
+        };
+        let resource = transition.resource;
+        let of =
+            |resources: [Resource; 2], name: Option<Box<str>>| name.filter(|_| resources.contains(&resource));
+        Self {
+            id: EventId::new(transition.observed_at),
+            account: Arc::clone(&target.account),
+            probe: target.probe,
+            region: target.region.clone(),
+            transition,
+            role_arn: of([Resource::Account, Resource::Iam], details.role_arn),
+            timestream_database_name: of(
+                [Resource::Account, Resource::Timestream],
+                details.timestream_database_name,
+            ),
+            timestream_table_name: of(
+                [Resource::Account, Resource::Timestream],
+                details.timestream_table_name,
+            ),
+        }
+    }
+
+    /// Takes in the event that followed it, so that both are one step: from the state before this to the
+    /// state after the other. A step that leads back to where it began is a [`TransitionKind::Modified`].
+    pub fn absorb(&mut self, later: Self) {
+        let Transition { kind, from, previous_since, .. } = self.transition;
+        let kind = match kind {
+            TransitionKind::FirstSeen => TransitionKind::FirstSeen,
+            _ if from == Some(later.transition.to) => TransitionKind::Modified,
+            _ => TransitionKind::Changed,
+        };
+        let transition = Transition { kind, from, previous_since, ..later.transition };
+        *self = Self { id: self.id, transition, ..later };
+    }
+}
+
+/// An event at its place in the event log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The place: from 1, growing, never used again.
+    pub sequence: u64,
+    /// The event.
+    pub event: Event,
 }

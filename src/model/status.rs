@@ -14,6 +14,9 @@ pub enum Resource {
 }
 
 impl Resource {
+    /// Every resource.
+    pub const ALL: [Self; 4] = [Self::Account, Self::Iam, Self::Timestream, Self::GovCloudAccount];
+
     /// The name used in log fields and the `resource` label.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -75,6 +78,20 @@ pub enum Status {
 }
 
 impl Status {
+    /// Every state.
+    pub const ALL: [Self; 10] = [
+        Self::RegistrationPending,
+        Self::RegistrationSuccess,
+        Self::RegistrationFailure,
+        Self::NotRegistered,
+        Self::PendingActivation,
+        Self::Active,
+        Self::Suspended,
+        Self::Closed,
+        Self::NotLinked,
+        Self::Unknown,
+    ];
+
     /// AWS's own word for the state, or ours in the same manner where AWS has none.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Resource;
+
 /// A 12-digit AWS account id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountId(u64);
@@ -70,11 +72,22 @@ pub enum Probe {
 }
 
 impl Probe {
+    /// Every probe.
+    pub const ALL: [Self; 2] = [Self::FleetWise, Self::GovCloud];
+
     /// The name used in configuration, log fields and the `probe` label.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::FleetWise => "fleetwise",
             Self::GovCloud => "govcloud",
+        }
+    }
+
+    /// What the probe can tell the state of.
+    pub const fn resources(self) -> &'static [Resource] {
+        match self {
+            Self::FleetWise => &[Resource::Account, Resource::Iam, Resource::Timestream],
+            Self::GovCloud => &[Resource::GovCloudAccount],
         }
     }
 
