@@ -1,22 +1,27 @@
 //! The validated configuration: what the rest of regwatch may rely on.
 //!
 //! `yaml` makes a tree of the text, each node with its place; `section` and `value` take it apart;
-//! `polling`, `limits`, `identity` and `account` each know one part of the file, and `file` the whole.
+//! `polling`, `limits`, `store`, `identity`, `account` and `events` each know one part of the file, and
+//! `file` the whole.
 //! All note what is wrong in one report and go on, so that every mistake is told in one go. `fleet`
 //! turns the outcome into targets and quota scopes.
 
 mod account;
+mod events;
 #[cfg(test)]
 mod example;
 mod file;
 mod fleet;
+mod header;
 mod identity;
 mod limits;
 mod mistake;
+mod on;
 mod polling;
 mod region;
 mod role_arn;
 mod section;
+mod store;
 mod value;
 mod yaml;
 
@@ -28,8 +33,11 @@ use std::time::Duration;
 
 use crate::model::{Account, Polling, Region};
 
+pub use self::events::{Source, Webhook, parse_webhook_url};
 pub use self::mistake::{ConfigError, ConfigErrors, Mistake, Warning};
+pub use self::on::On;
 pub use self::role_arn::{ParseRoleArnError, RoleArn};
+pub use self::store::Store;
 
 use self::mistake::{Place, Report};
 
@@ -40,10 +48,14 @@ pub struct Config {
     pub start_window: Duration,
     /// What calls to AWS are held to.
     pub limits: Limits,
+    /// What outlives the process, and for how long.
+    pub store: Store,
     /// How to get credentials, by name. `from` links have no cycle.
     pub identities: BTreeMap<Arc<str>, Identity>,
     /// What to watch, in the order of the file.
     pub accounts: Vec<WatchedAccount>,
+    /// Who else hears of what happens. No two have the same name, and none is called `log`.
+    pub webhooks: Vec<Webhook>,
 }
 
 impl Config {

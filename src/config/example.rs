@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use super::mistake::Report;
 use super::polling::Cadence;
 use super::yaml::{self, Node, Value};
-use super::{Config, Identity, Limits, account, file, identity, limits, polling};
+use super::{
+    Config, Identity, Limits, On, account, events, file, header, identity, limits, on, polling, store,
+};
 
 const EXAMPLE: &str = include_str!("../../config.example.yaml");
 
@@ -24,11 +26,16 @@ fn the_example_shows_every_key() {
     expect(&[], file::KEYS);
     expect(&["polling"], polling::KEYS);
     expect(&["limits"], limits::KEYS);
+    expect(&["store"], store::KEYS);
     expect(&["identities", "*"], identity::KEYS);
     expect(&["identities", "*", "assume_role"], identity::ROLE_KEYS);
     expect(&["accounts", "*"], account::KEYS);
     expect(&["accounts", "*", "fleetwise"], account::FLEETWISE_KEYS);
     expect(&["accounts", "*", "govcloud"], account::GOVCLOUD_KEYS);
+    expect(&["events"], events::KEYS);
+    expect(&["events", "webhooks", "*"], events::WEBHOOK_KEYS);
+    expect(&["events", "webhooks", "*", "headers", "Authorization"], header::KEYS);
+    expect(&["events", "webhooks", "*", "on"], on::KEYS);
 }
 
 #[test]
@@ -36,10 +43,14 @@ fn the_example_shows_the_defaults() {
     let (config, _) = Config::parse("config.example.yaml", EXAMPLE).expect("no mistake");
     assert_eq!(config.limits, Limits::default());
     assert_eq!(Some(config.start_window), polling::start_window(None, &mut Report::default()));
+    let defaults = store::in_file("/var/lib/regwatch/regwatch.db".into());
+    assert_eq!(config.store, defaults);
     // The first account has a cadence of its own, as an example; the second has the file's.
     assert_eq!(Some(&*config.accounts[1].polling), Cadence::default().polling().as_ref());
     let Identity::AssumeRole(role) = &config.identities["member"] else { panic!("not a role") };
     assert_eq!(role.session_name, identity::DEFAULT_SESSION_NAME);
+    assert_eq!(config.webhooks[0].timeout, events::DEFAULT_TIMEOUT);
+    assert_eq!(config.webhooks[0].on.kinds, On::default().kinds);
 }
 
 /// The keys of every mapping that a path leads to; `*` is each item of a list or mapping.

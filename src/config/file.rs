@@ -7,10 +7,10 @@ use super::polling::{self, Cadence};
 use super::section::Section;
 use super::value::list;
 use super::yaml::{self, Node, Value};
-use super::{Config, limits};
+use super::{Config, Store, events, limits, store};
 
 /// The keys at the top of the file.
-pub(super) const KEYS: &[&str] = &["polling", "limits", "identities", "accounts"];
+pub(super) const KEYS: &[&str] = &["polling", "limits", "store", "identities", "accounts", "events"];
 
 /// Reads a configuration; `None` where a mistake has been reported.
 pub(super) fn read(text: &str, report: &mut Report) -> Option<Config> {
@@ -25,6 +25,11 @@ pub(super) fn read(text: &str, report: &mut Report) -> Option<Config> {
     let cadence = polling.map_or_else(Cadence::default, |polling| Cadence::default().with(&polling, report));
     let limits = Section::open(part("limits"), "`limits`", limits::KEYS, report)
         .and_then(|limits| limits::read(&limits, report));
+    let store = match section.get("store") {
+        Some(node) => Section::open(node, "`store`", store::KEYS, report)
+            .and_then(|section| store::read(&section, report)),
+        None => Some(Store::default()),
+    };
     let identities = Identities::read(part("identities"), report);
 
     let mut reader = Accounts::new(&identities, cadence);
@@ -37,6 +42,9 @@ pub(super) fn read(text: &str, report: &mut Report) -> Option<Config> {
     for item in items.unwrap_or_default() {
         accounts.extend(reader.read(item, report));
     }
+    let known = report.is_clean().then_some(&accounts[..]);
+    let webhooks = Section::open(part("events"), "`events`", events::KEYS, report)
+        .and_then(|events| events::read(&events, known, report));
     if !report.is_clean() {
         return None;
     }
@@ -45,5 +53,12 @@ pub(super) fn read(text: &str, report: &mut Report) -> Option<Config> {
         fleetwise.chain(account.govcloud.iter().map(|govcloud| &govcloud.identity))
     });
     identities.warn_unused(used, report);
-    Some(Config { start_window: start_window?, limits: limits?, identities: identities.finish()?, accounts })
+    Some(Config {
+        start_window: start_window?,
+        limits: limits?,
+        store: store?,
+        identities: identities.finish()?,
+        accounts,
+        webhooks: webhooks?,
+    })
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use jiff::fmt::friendly::SpanParser;
+use jiff::{SignedDuration, SpanRelativeTo};
 
 use super::mistake::Report;
 use super::yaml::{Node, Value};
@@ -50,11 +50,11 @@ pub(super) fn list<'n>(node: &'n Node, name: &str, example: &str, report: &mut R
     }
 }
 
-/// A duration within bounds, written as jiff's friendly format has it: `1h30m`, `5m`, `500ms`.
+/// A duration within bounds, written as jiff's friendly format has it: `1h30m`, `5m`, `500ms`, `90d`.
 pub(super) fn duration(node: &Node, name: &str, bounds: Bounds, report: &mut Report) -> Option<Duration> {
     let text = text(node, name, report)?;
-    let Ok(duration) = SpanParser::new().parse_duration(text) else {
-        let example = "a duration is a number with a unit from ms to h, such as 15s, 5m or 1h30m";
+    let Some(duration) = parse_duration(text) else {
+        let example = "a duration is a number with a unit from ms to d, such as 15s, 5m, 1h30m or 90d";
         report.mistake(node.at, format!("`{name}` is {}; {example}", shown(text)));
         return None;
     };
@@ -77,8 +77,19 @@ pub(super) fn duration(node: &Node, name: &str, bounds: Bounds, report: &mut Rep
     None
 }
 
-/// A duration as it is written in a configuration, such as `1h 30m`.
+/// A day is 24 hours here: what is configured is a length of time, not a date on a calendar.
+fn parse_duration(text: &str) -> Option<SignedDuration> {
+    let span = SpanParser::new().parse_span(text).ok()?;
+    span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()
+}
+
+/// A duration as it is written in a configuration, such as `1h 30m`; in days from two whole ones on.
 pub(super) fn human(duration: Duration) -> String {
+    const DAY: u64 = 24 * 60 * 60;
+    if duration.subsec_nanos() == 0 && duration.as_secs() >= 2 * DAY && duration.as_secs().is_multiple_of(DAY)
+    {
+        return format!("{}d", duration.as_secs() / DAY);
+    }
     SignedDuration::try_from(duration)
         .map_or_else(|_| format!("{duration:?}"), |signed| format!("{signed:#}"))
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use regwatch::config::{Config, ConfigError};
+use regwatch::config::{Config, ConfigError, Store};
 use regwatch::model::{Caller, Fleet, Region};
 
 #[test]
@@ -23,7 +23,11 @@ fn good_files_describe_a_fleet() {
     compare("good", |name, text| match Config::parse(name, text) {
         Ok((config, warnings)) => {
             let mut told: String = warnings.iter().map(|warning| format!("{warning}\n")).collect();
+            if let Store { path: Some(path), retention, max_events } = &config.store {
+                writeln!(told, "store {} {retention:?} {max_events}", path.display()).expect("a string");
+            }
             describe(&config.fleet(&Region::new("eu-central-1")), &mut told);
+            told.extend(config.webhooks.iter().map(|webhook| format!("{webhook:?}\n")));
             told
         }
         Err(errors) => format!("{errors}\n"),
