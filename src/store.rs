@@ -1,0 +1,230 @@
+//! What outlives the process: the last known states, the event log, and how far each sink has come.
+//!
+//! SQLite embedded, in a file or, where none is configured, in memory. Whoever uses it knows neither.
+//!
+//! `sqlite` is the engine and all that knows SQL; `lock` keeps a second daemon from the file; `house`
+//! keeps the event log within its bounds.
+
+mod error;
+mod house;
+mod lock;
+mod query;
+mod sqlite;
+
+use std::future::Future;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+pub use self::error::{OpenError, StoreError};
+pub use self::query::EventQuery;
+
+use self::lock::Lock;
+use self::sqlite::Sqlite;
+use crate::config;
+use crate::model::{AccountId, Details, Entry, Event, Probe, Region, ResourceState, Target};
+
+/// What names a target across restarts and configurations.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TargetKey {
+    /// The account asked about.
+    pub account: AccountId,
+    /// The call that asks.
+    pub probe: Probe,
+    /// The region asked in; `None` for a global probe.
+    pub region: Option<Region>,
+}
+
+impl From<&Target> for TargetKey {
+    fn from(target: &Target) -> Self {
+        Self { account: target.account.id, probe: target.probe, region: target.region.clone() }
+    }
+}
+
+/// What is kept of a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SavedState {
+    /// The resources that AWS last told of, in the order of [`crate::model::TargetState::resources`].
+    pub resources: Vec<ResourceState>,
+    /// Names of what AWS last told of.
+    pub details: Details,
+    /// When AWS first knew of it, by AWS's clock.
+    pub created_at: Option<Timestamp>,
+    /// When AWS last changed it, by AWS's clock.
+    pub modified_at: Option<Timestamp>,
+    /// When it last answered.
+    pub last_success: Option<Timestamp>,
+}
+
+/// What is written in one transaction, all of it or nothing. Writing it twice is the same as once: the
+/// outcome of a write that failed may be unknown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// States that take the place of what was kept.
+    pub states: Vec<(TargetKey, SavedState)>,
+    /// Events to append to the log, in this order.
+    pub events: Vec<Event>,
+    /// Targets that answered, with nothing new, and when.
+    pub answered: Vec<(TargetKey, Timestamp)>,
+}
+
+impl Batch {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.states.is_empty() && self.events.is_empty() && self.answered.is_empty()
+    }
+}
+
+/// Where the tracker writes.
+pub trait Ledger: Send + Sync + 'static {
+    /// Writes a batch in one transaction.
+    fn commit(&self, batch: Arc<Batch>) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// The store at work. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    engine: Sqlite,
+    latest: Arc<watch::Sender<u64>>,
+    retention: Duration,
+    max_events: u64,
+    /// Held for its drop; nobody else can use a store in memory, and who only reads needs none.
+    lock: Option<Arc<Lock>>,
+}
+
+impl Store {
+    /// Opens the store, makes it where there is none, and takes hold of it. What is there is looked
+    /// through first, and left as it is if it is refused.
+    ///
+    /// # Errors
+    /// If it is in use by another daemon, damaged, of a newer release or of another program, or cannot be
+    /// read, written or made.
+    pub async fn open(settings: &config::Store) -> Result<Self, OpenError> {
+        let (engine, lock) = match &settings.path {
+            None => (Sqlite::in_memory().await?, None),
+            Some(path) => {
+                let path = resolve(path)?;
+                let lock = Lock::take(&path)?;
+                (Sqlite::open(&path).await?, Some(Arc::new(lock)))
+            }
+        };
+        Self::new(engine, lock, settings).await
+    }
+
+    /// Opens the file of a daemon, to read only: it is neither locked nor written, whether or not a daemon
+    /// is running.
+    ///
+    /// # Errors
+    /// As [`Store::open`], and if there is none.
+    pub async fn open_to_read(path: &Path) -> Result<Self, OpenError> {
+        let path = resolve(path)?;
+        Self::new(Sqlite::open_to_read(&path).await?, None, &config::Store::default()).await
+    }
+
+    async fn new(
+        engine: Sqlite,
+        lock: Option<Arc<Lock>>,
+        settings: &config::Store,
+    ) -> Result<Self, OpenError> {
+        let path = settings.path.clone().unwrap_or_default();
+        let latest = engine.latest().await.map_err(|source| OpenError::Refused { path, source })?;
+        Ok(Self {
+            engine,
+            latest: Arc::new(watch::Sender::new(latest)),
+            retention: settings.retention,
+            max_events: settings.max_events,
+            lock,
+        })
+    }
+
+    /// The states that are kept; none in memory, where nobody would read them again.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn states(&self) -> Result<Vec<(TargetKey, SavedState)>, StoreError> {
+        self.engine.states().await
+    }
+
+    /// The sequence number of the latest entry of the event log, 0 while there was none; it changes when
+    /// entries have become durable.
+    pub fn latest(&self) -> watch::Receiver<u64> {
+        self.latest.subscribe()
+    }
+
+    /// Entries of the event log, the oldest first.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn events(&self, query: &EventQuery) -> Result<Vec<Entry>, StoreError> {
+        self.engine.events(query).await
+    }
+
+    /// How far a sink has come: the sequence number of the last entry that it is done with. A sink that
+    /// was never heard of begins after the latest entry, and from now on nothing is pruned that it has
+    /// yet to deliver.
+    ///
+    /// # Errors
+    /// If the store cannot be used.
+    pub async fn cursor(&self, sink: &str) -> Result<u64, StoreError> {
+        self.engine.cursor(sink).await
+    }
+
+    /// Notes how far a sink has come, which is never back, and the entries that it gave up on since the
+    /// last time, each with the reason; in one transaction.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn advance(&self, sink: &str, cursor: u64, parked: &[(u64, String)]) -> Result<(), StoreError> {
+        self.engine.advance(sink, cursor, parked).await
+    }
+
+    /// Writes what is still beside its file into it, lets go of it, and ends: for this store and for every
+    /// clone of it.
+    pub async fn close(self) {
+        self.engine.close().await;
+        if let Some(lock) = &self.lock {
+            lock.release();
+        }
+    }
+}
+
+impl Ledger for Store {
+    /// It may be dropped half-way: then either all of the batch is written or nothing.
+    async fn commit(&self, batch: Arc<Batch>) -> Result<(), StoreError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let now = self.engine.commit(&batch).await?;
+        self.latest.send_if_modified(|latest| {
+            let has_grown = now > *latest;
+            *latest = now.max(*latest);
+            has_grown
+        });
+        Ok(())
+    }
+}
+
+/// The one path of a file, however it was named, so that whoever means it meets at the same lock.
+fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
+    let unreadable = |source| OpenError::Unreadable { path: path.to_owned(), source };
+    let missing =
+        |error: &io::Error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+    match path.canonicalize() {
+        Err(error) if missing(&error) => {}
+        resolved => return resolved.map_err(unreadable),
+    }
+    let name = path.file_name().ok_or_else(|| OpenError::NoFile { path: path.to_owned() })?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match folder.unwrap_or(Path::new(".")).canonicalize() {
+        Ok(folder) if folder.is_dir() => Ok(folder.join(name)),
+        Err(error) if !missing(&error) => Err(unreadable(error)),
+        _ => Err(OpenError::NoFolder { path: path.to_owned() }),
+    }
+}
+
+#[cfg(test)]
+mod tests;
