@@ -5,14 +5,18 @@ mod demo;
 mod plan;
 mod run;
 mod signal;
+mod test_webhook;
 
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError};
+use crate::model::Word;
+use crate::sink::WebhookErrors;
 use crate::telemetry::{self, Format, Level};
 
 /// The exit status for a configuration that cannot be used: `EX_CONFIG` of sysexits.h. A service manager
@@ -53,6 +57,15 @@ enum Command {
     /// Example: regwatch check-config /etc/regwatch/config.yaml
     CheckConfig(check_config::CheckConfig),
 
+    /// Send a sample event to a webhook, and show what it answers
+    ///
+    /// The event is marked as a sample, of account 000000000000 with the name "regwatch test". It is sent
+    /// even if the webhook's `on` does not want it, and what it sets off is real: somebody may be paged.
+    /// The answer is shown as it is, even where it repeats a secret.
+    ///
+    /// Example: regwatch test-webhook fleet-ops --config.file /etc/regwatch/config.yaml
+    TestWebhook(test_webhook::TestWebhook),
+
     /// Watch a simulated AWS with a dozen accounts: no AWS account needed
     ///
     /// Example: regwatch demo
@@ -79,11 +92,12 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::Run(run) => run.execute(),
         Command::CheckConfig(check) => check.execute(),
+        Command::TestWebhook(test) => test.execute(),
         Command::Demo(demo) => demo.execute(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.is::<ConfigError>() => {
+        Err(error) if error.is::<ConfigError>() || error.is::<WebhookErrors>() => {
             eprintln!("{error:#}");
             ExitCode::from(EX_CONFIG)
         }
@@ -114,6 +128,14 @@ fn listen_address(text: &str) -> Result<std::net::SocketAddr, String> {
 fn duration(text: &str) -> Result<Duration, String> {
     let parsed = text.parse::<jiff::SignedDuration>().ok().and_then(|parsed| Duration::try_from(parsed).ok());
     parsed.ok_or_else(|| "expected a duration such as 25s or 1m30s".to_owned())
+}
+
+/// One of a few words, in any case.
+fn word<T: Word + Send + Sync>() -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(T::ALL.iter().map(|value| value.word())).map(|text| {
+        let mut values = T::ALL.iter().copied();
+        values.find(|value| value.word().eq_ignore_ascii_case(&text)).expect("clap takes no other word")
+    })
 }
 
 #[cfg(test)]

@@ -4,12 +4,14 @@
 //! when a scrape asks, as a [`Page`], so that a target which is gone from the configuration is gone
 //! from the next page, and nothing can disagree with the tracker. What no snapshot holds, because it
 //! happens rather than is (how long a poll took, how often credentials were refreshed), is counted
-//! here where it happens, by the instruments of the `prometheus` crate in a registry of their own.
+//! here where it happens, by the instruments of the `prometheus` crate in a registry of their own. What
+//! sinks deliver they count themselves; here it is looked at.
 
 mod account;
 mod exposition;
 mod page;
 mod scope;
+mod sink;
 mod state;
 mod target;
 
@@ -24,6 +26,7 @@ use prometheus::{
 pub use page::Page;
 
 use crate::model::{FailureReason, Probe, Snapshot};
+use crate::sink::Progress;
 
 /// The content type of a [`Page`]: version 0.0.4 of Prometheus's text exposition format.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -49,6 +52,10 @@ pub struct Metrics {
     poll_lag: Histogram,
     credentials_refreshes: IntCounter,
     credentials_refresh_failures: IntCounterVec,
+    store_pending_events: IntGauge,
+    store_write_failures: IntCounter,
+    store_dropped_events: IntCounter,
+    sinks: Arc<[Arc<Progress>]>,
 }
 
 impl Metrics {
@@ -67,6 +74,12 @@ impl Metrics {
         let refreshes = "Attempts to get credentials for an identity, failed ones included.";
         let refresh_failures =
             Opts::new("regwatch_credentials_refresh_failures_total", "Attempts that failed, by reason.");
+        let pending = "Events that are not yet in the store, and that no sink hears of before they are. They wait in \
+                       memory while the store cannot be written.";
+        let write_failures =
+            "Attempts to write states and events to the store that failed; each is made again.";
+        let dropped = "Events that a sink had yet to deliver when the store had to drop them, to keep to \
+                       store.max_events.";
         let metrics = Self {
             registry: Registry::new(),
             poll_duration: HistogramVec::new(poll_duration.buckets(POLL_DURATION_BUCKETS.into()), &["probe"])
@@ -76,6 +89,12 @@ impl Metrics {
                 .expect(WELL_FORMED),
             credentials_refresh_failures: IntCounterVec::new(refresh_failures, &["reason"])
                 .expect(WELL_FORMED),
+            store_pending_events: IntGauge::new("regwatch_store_pending_events", pending).expect(WELL_FORMED),
+            store_write_failures: IntCounter::new("regwatch_store_write_failures_total", write_failures)
+                .expect(WELL_FORMED),
+            store_dropped_events: IntCounter::new("regwatch_store_dropped_events_total", dropped)
+                .expect(WELL_FORMED),
+            sinks: [].into(),
         };
         for probe in [Probe::FleetWise, Probe::GovCloud] {
             metrics.poll_duration.with_label_values(&[probe.as_str()]);
@@ -93,6 +112,9 @@ impl Metrics {
             self.registry.register(Box::new(self.poll_lag.clone())),
             self.registry.register(Box::new(self.credentials_refreshes.clone())),
             self.registry.register(Box::new(self.credentials_refresh_failures.clone())),
+            self.registry.register(Box::new(self.store_pending_events.clone())),
+            self.registry.register(Box::new(self.store_write_failures.clone())),
+            self.registry.register(Box::new(self.store_dropped_events.clone())),
             self.registry.register(Box::new(build_info())),
             #[cfg(target_os = "linux")]
             self.registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self())),
@@ -100,6 +122,11 @@ impl Metrics {
         for outcome in registered {
             outcome.expect("each family is registered once, in a registry of its own");
         }
+    }
+
+    /// The same, with these sinks on the page; no two of them have the same name.
+    pub fn with_sinks(self, sinks: impl IntoIterator<Item = Arc<Progress>>) -> Self {
+        Self { sinks: sinks.into_iter().collect(), ..self }
     }
 
     /// Takes note of a poll: how late its call was made, and how long the call took.
@@ -116,9 +143,24 @@ impl Metrics {
         }
     }
 
+    /// Takes note of how many events are not yet in the store.
+    pub fn store_pending(&self, events: usize) {
+        self.store_pending_events.set(i64::try_from(events).unwrap_or(i64::MAX));
+    }
+
+    /// Takes note of an attempt to write to the store that failed.
+    pub fn store_write_failed(&self) {
+        self.store_write_failures.inc();
+    }
+
+    /// Takes note of events that the store dropped before every sink had delivered them.
+    pub fn store_dropped(&self, events: u64) {
+        self.store_dropped_events.inc_by(events);
+    }
+
     /// The page for a snapshot, piece by piece: what a slow reader holds is one piece, not the page.
     pub fn page(&self, snapshot: Arc<Snapshot>, now: Timestamp) -> Page {
-        Page::new(snapshot, now, self.registry.clone())
+        Page::new(snapshot, Arc::clone(&self.sinks), now, self.registry.clone())
     }
 
     /// The same page in one text.

@@ -14,9 +14,11 @@ use prometheus::{Registry, TextEncoder};
 use super::account::{self, LabelColumn};
 use super::exposition::{Kind, Lines, head};
 use super::scope::{self, ScopeRow};
+use super::sink::{self, SinkRow};
 use super::state;
 use super::target::{self, TargetRow};
 use crate::model::{Account, Snapshot, TargetId};
+use crate::sink::Progress;
 
 /// A piece is handed out once it has reached this many bytes: large enough that a system call is
 /// cheap beside writing it, small enough to be written in about 0.1 ms.
@@ -46,18 +48,22 @@ pub(super) enum Rows {
     Target(fn(&mut Lines<'_>, &TargetRow<'_>)),
     /// The quota scopes, equal labels made one.
     Scope(fn(&mut Lines<'_>, &ScopeRow)),
+    /// The sinks.
+    Sink(fn(&mut Lines<'_>, &SinkRow<'_>)),
 }
 
 /// What a FleetWise target takes of a page, with its account's and its scope's series.
 const BYTES_PER_TARGET: usize = 4_200;
 
 /// The families in the order of the page.
-const FAMILIES: [&[Family]; 4] = [&state::FAMILIES, &account::FAMILIES, &target::FAMILIES, &scope::FAMILIES];
+const FAMILIES: [&[Family]; 5] =
+    [&state::FAMILIES, &account::FAMILIES, &target::FAMILIES, &scope::FAMILIES, &sink::FAMILIES];
 
 /// A metrics page, as an iterator over its pieces; put together they are the page.
 #[must_use = "a page is written by iterating over it"]
 pub struct Page {
     snapshot: Arc<Snapshot>,
+    sinks: Arc<[Arc<Progress>]>,
     now: Timestamp,
     label_columns: Vec<LabelColumn>,
     scopes: Vec<ScopeRow>,
@@ -69,11 +75,17 @@ pub struct Page {
 }
 
 impl Page {
-    pub(super) fn new(snapshot: Arc<Snapshot>, now: Timestamp, registry: Registry) -> Self {
+    pub(super) fn new(
+        snapshot: Arc<Snapshot>,
+        sinks: Arc<[Arc<Progress>]>,
+        now: Timestamp,
+        registry: Registry,
+    ) -> Self {
         Self {
             label_columns: account::label_columns(&snapshot.fleet.accounts),
             scopes: scope::rows(&snapshot),
             snapshot,
+            sinks,
             now,
             families: FAMILIES.into_iter().flatten(),
             at: None,
@@ -125,6 +137,10 @@ impl Page {
                 write(&mut lines, &TargetRow { target, state, id, snapshot: &self.snapshot, now: self.now });
             }),
             Rows::Scope(write) => self.scopes.get(row).map(|scope| write(&mut lines, scope)),
+            Rows::Sink(write) => {
+                let progress = self.sinks.get(row);
+                progress.map(|progress| write(&mut lines, &SinkRow { progress, now: self.now }))
+            }
         }
         .is_some()
     }

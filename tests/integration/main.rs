@@ -9,11 +9,18 @@ mod metrics;
 mod pacing;
 #[path = "../support/page.rs"]
 mod page;
+#[path = "../support/posting.rs"]
+mod posting;
 mod process;
+#[path = "../support/receiver.rs"]
+mod receiver;
 mod sim;
+#[path = "../support/sinks.rs"]
+mod sinks;
 #[path = "../support/snapshot.rs"]
 mod snapshot;
 mod states;
 mod tidy;
 #[path = "../support/watch.rs"]
 mod watch;
+mod webhook;

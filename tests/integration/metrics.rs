@@ -5,19 +5,26 @@ use std::time::Duration;
 use regwatch::metrics::Metrics;
 use regwatch::model::{FailureReason, Probe};
 
+use crate::sinks::two_sinks;
 use crate::snapshot::{NOW, rich};
 
-#[test]
-fn the_page_of_a_snapshot_is_the_golden_one() {
-    let page = Metrics::new().render(rich(), NOW.parse().expect("a time"));
+/// The page that has something of everything.
+async fn page() -> String {
+    let now = NOW.parse().expect("a time");
+    Metrics::new().with_sinks(two_sinks(now).await).render(rich(), now)
+}
+
+#[tokio::test]
+async fn the_page_of_a_snapshot_is_the_golden_one() {
+    let page = page().await;
     let own = page.find("# HELP process_").expect("what the process uses stands after the state");
     let state = &page[..own];
     assert!(state == include_str!("metrics.prom"), "tests/integration/metrics.prom is not\n{state}");
 }
 
-#[test]
-fn the_page_has_no_series_twice_and_no_nan() {
-    let page = Metrics::new().render(rich(), NOW.parse().expect("a time"));
+#[tokio::test]
+async fn the_page_has_no_series_twice_and_no_nan() {
+    let page = page().await;
     let mut series: Vec<&str> = page
         .lines()
         .filter(|line| !line.starts_with('#'))
@@ -33,10 +40,10 @@ fn the_page_has_no_series_twice_and_no_nan() {
     assert_eq!(series.len(), all);
 }
 
-#[test]
-fn pieces_make_the_page() {
-    let metrics = Metrics::new();
+#[tokio::test]
+async fn pieces_make_the_page() {
     let now = NOW.parse().expect("a time");
+    let metrics = Metrics::new().with_sinks(two_sinks(now).await);
     let pieces: String = metrics.page(rich(), now).collect();
     let state = |page: &str| page.split("# HELP process_").next().map(str::to_owned);
     assert_eq!(state(&pieces), state(&metrics.render(rich(), now)));

@@ -210,15 +210,15 @@ async fn a_proxy_of_the_environment() {
 #[tokio::test]
 async fn roots_of_trust_of_the_environment() {
     let aws = aws().await;
-    let (certificate, url, _tls) = tls_in_front_of(&aws).await;
+    let (certificate, url, _tls) = tls_in_front_of(&aws.url).await;
     let roots = file(&certificate);
     let mut command = regwatch_as_hub(&url);
     command.env("SSL_CERT_FILE", roots.path());
     works(command, &config()).await;
 }
 
-/// A server of TLS that hands everything on to the simulated AWS, and its certificate.
-async fn tls_in_front_of(aws: &Aws) -> (String, String, JoinSet<()>) {
+/// A server of TLS that hands everything on to a server of HTTP, and its certificate.
+pub(super) async fn tls_in_front_of(server: &str) -> (String, String, JoinSet<()>) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
     let key = tokio_rustls::rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der())
         .expect("a key");
@@ -233,7 +233,7 @@ async fn tls_in_front_of(aws: &Aws) -> (String, String, JoinSet<()>) {
     let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(tls));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("https://localhost:{}", listener.local_addr().expect("it is bound").port());
-    let behind = aws.url.trim_start_matches("http://").to_owned();
+    let behind = server.trim_start_matches("http://").to_owned();
     let mut tasks = JoinSet::new();
     tasks.spawn(async move {
         let mut connections = JoinSet::new();
