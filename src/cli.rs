@@ -2,6 +2,7 @@
 
 mod check_config;
 mod demo;
+mod events;
 mod plan;
 mod run;
 mod signal;
@@ -57,6 +58,11 @@ enum Command {
     /// Example: regwatch check-config /etc/regwatch/config.yaml
     CheckConfig(check_config::CheckConfig),
 
+    /// Tell what changed, from the running daemon, or from its store when none runs
+    ///
+    /// Example: regwatch events --follow --since 24h
+    Events(events::Events),
+
     /// Send a sample event to a webhook, and show what it answers
     ///
     /// The event is marked as a sample, of account 000000000000 with the name "regwatch test". It is sent
@@ -92,6 +98,7 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::Run(run) => run.execute(),
         Command::CheckConfig(check) => check.execute(),
+        Command::Events(events) => events.execute(),
         Command::TestWebhook(test) => test.execute(),
         Command::Demo(demo) => demo.execute(),
     };

@@ -23,6 +23,7 @@ use crate::model::{Fleet, Report, ScopeId, Snapshot};
 use crate::poller::{Poller, Surroundings};
 use crate::probe::AwsProber;
 use crate::schedule::Capacity;
+use crate::store::Store;
 use crate::tracker::Tracker;
 
 /// Reports that may wait for the tracker: a second's worth of the thousand polls a second that the daemon
@@ -66,8 +67,10 @@ impl Daemon {
         let snapshot = Snapshot::new(Arc::clone(&fleet), clock.now());
         let (tracker, look) = Tracker::new(snapshot, Arc::clone(&metrics), Arc::clone(&liveness));
         let ending = CancellationToken::new();
+        let store = Store::open(&config.store).await?;
         let view = View {
             snapshot: look,
+            store,
             metrics,
             liveness: Arc::clone(&liveness),
             clock,

@@ -5,6 +5,7 @@
 //! of a thousand idle connections; `http/crowd.rs` bounds what they can hold. HTTP/1.1 only: it is what
 //! scrapers speak, and its one answer at a time keeps that bound simple.
 
+mod api;
 mod connection;
 mod crowd;
 mod routes;
@@ -28,6 +29,7 @@ use crate::clock::Clock;
 use crate::liveness::Liveness;
 use crate::metrics::Metrics;
 use crate::model::Snapshot;
+use crate::store::Store;
 use crowd::Crowd;
 
 /// How often overdue connections are looked for, and how long at most accepting rests after it failed.
@@ -53,6 +55,8 @@ pub struct View {
     pub metrics: Arc<Metrics>,
     /// Whether the loops still turn.
     pub liveness: Arc<Liveness>,
+    /// The event log.
+    pub store: Store,
     /// Wall time.
     pub clock: Clock,
     /// Cancelled when the shutdown begins: from then on regwatch is not ready.
@@ -62,7 +66,7 @@ pub struct View {
 /// A server that has yet to be bound.
 #[derive(Debug)]
 pub struct Server {
-    router: Router,
+    view: View,
     limits: Limits,
 }
 
@@ -86,7 +90,7 @@ pub struct BindError {
 impl Server {
     /// A server that shows `view`.
     pub fn new(view: View) -> Self {
-        Self { router: routes::router(view), limits: Limits::default() }
+        Self { view, limits: Limits::default() }
     }
 
     /// Holds its connections to other limits than the default ones.
@@ -102,8 +106,8 @@ impl Server {
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn bind(self, addresses: &[SocketAddr]) -> Result<Bound, BindError> {
-        let mut bound =
-            Bound { listeners: Vec::new(), addresses: Vec::new(), router: self.router, limits: self.limits };
+        let router = routes::router(self.view, self.limits.keep_alive);
+        let mut bound = Bound { listeners: Vec::new(), addresses: Vec::new(), router, limits: self.limits };
         for &address in addresses {
             let refused = |source| BindError { address, source };
             let listener = listen(address).map_err(refused)?;

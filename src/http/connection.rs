@@ -3,6 +3,7 @@
 //! it runs while a connection idles as well, and none for writing an answer; so [`super::crowd`] keeps
 //! all three by what is noted here.
 
+use std::convert::Infallible;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,6 +33,8 @@ pub(super) enum Phase {
     Asking,
     /// A request is being answered.
     Answering,
+    /// A request is being answered for as long as its peer likes: see [`Lasting`].
+    Streaming,
     /// The end of the answer has been handed to hyper and is on its way out.
     LastBytes,
     /// The answer is out, and nothing of a next request is in.
@@ -41,32 +44,60 @@ pub(super) enum Phase {
 impl Phase {
     /// Whether an answer is owed.
     pub(super) const fn is_answer(self) -> bool {
-        matches!(self, Self::Answering | Self::LastBytes)
+        matches!(self, Self::Answering | Self::Streaming | Self::LastBytes)
     }
 }
 
-/// What a connection is doing, and since when: written by its task, read by the crowd. A lock, since
-/// the two values change together; it is held for a few instructions.
+/// What a connection is doing, and since when.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Doing {
+    /// What it is.
+    pub(super) phase: Phase,
+    /// When it began.
+    pub(super) since: Instant,
+    /// From when on its patience counts: when it began, or for a stream when the connection last took
+    /// some of it.
+    pub(super) moved: Instant,
+}
+
+/// Marks an answer, as an extension, as one that has no end of its own. It may take for ever, as long as
+/// the connection takes what there is of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lasting;
+
+/// What a connection is doing: written by its task, read by the crowd. A lock, since the values change
+/// together; it is held for a few instructions.
 #[derive(Debug)]
-pub(super) struct Activity(Mutex<(Phase, Instant)>);
+pub(super) struct Activity(Mutex<Doing>);
 
 impl Activity {
     /// Of a connection made just now.
     pub(super) fn new(now: Instant) -> Self {
-        Self(Mutex::new((Phase::Asking, now)))
+        Self(Mutex::new(Doing { phase: Phase::Asking, since: now, moved: now }))
     }
 
-    pub(super) fn phase(&self) -> (Phase, Instant) {
+    pub(super) fn doing(&self) -> Doing {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Enters a phase, if it is in one of those before.
     fn enter(&self, before: &[Phase], phase: Phase) {
         let mut activity = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if before.contains(&activity.0) {
+        if before.contains(&activity.phase) {
             // The last bytes belong to their answer, which they do not prolong.
-            let since = if phase == Phase::LastBytes { activity.1 } else { Instant::now() };
-            *activity = (phase, since);
+            if phase != Phase::LastBytes {
+                let now = Instant::now();
+                (activity.since, activity.moved) = (now, now);
+            }
+            activity.phase = phase;
+        }
+    }
+
+    /// Notes that a stream has moved on.
+    fn moved(&self) {
+        let mut activity = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if activity.phase == Phase::Streaming {
+            activity.moved = Instant::now();
         }
     }
 }
@@ -86,7 +117,13 @@ pub(super) async fn serve(
     let service = service_fn(|request: hyper::Request<Incoming>| {
         activity.enter(&[Phase::Asking, Phase::LastBytes, Phase::Idle], Phase::Answering);
         let (answer, activity) = (router.call(Request::from(request.map(AxumBody::new))), activity.clone());
-        async move { answer.await.map(|answer| answer.map(|body| Answer { body, activity })) }
+        async move {
+            let answer = answer.await?;
+            if answer.extensions().get::<Lasting>().is_some() {
+                activity.enter(&[Phase::Answering], Phase::Streaming);
+            }
+            Ok::<_, Infallible>(answer.map(|body| Answer { body, activity }))
+        }
     });
     let mut http = http1::Builder::new();
     http.header_read_timeout(None).max_buf_size(BUFFER);
@@ -114,7 +151,7 @@ impl Drop for Observed {
     /// An answer that is cut off is reset. A plain close would leave the kernel to send what it holds
     /// of it, for as long as the peer likes.
     fn drop(&mut self) {
-        if self.activity.phase().0.is_answer() {
+        if self.activity.doing().phase.is_answer() {
             // If it cannot be had, the close is a plain one.
             let _ = self.stream.set_zero_linger();
         }
@@ -165,7 +202,7 @@ impl AsyncWrite for Observed {
     }
 }
 
-/// An answer's body that notes when hyper has taken the last of it and lets it go.
+/// An answer's body that notes when hyper has taken some of it, and when the last and lets it go.
 #[derive(Debug)]
 struct Answer {
     body: AxumBody,
@@ -180,7 +217,10 @@ impl Body for Answer {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        // hyper asks for more once there is room in what it has yet to write.
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        self.activity.moved();
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -194,6 +234,6 @@ impl Body for Answer {
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        self.activity.enter(&[Phase::Answering], Phase::LastBytes);
+        self.activity.enter(&[Phase::Answering, Phase::Streaming], Phase::LastBytes);
     }
 }

@@ -3,9 +3,10 @@
 //! No peer can be made to hurry, so each is given a while for what it is doing, and there are only so
 //! many places. When all are taken a newcomer is still let in, and somebody goes: a scrape is
 //! answered however many others idle or drip. At most half of the places can be held by answers under
-//! way. While there are more, the oldest of those goes; otherwise, of those who have yet to ask, the
-//! one who has been silent longest. So neither sort can crowd out the other, and a newcomer is the
-//! last to go: to lose its place it must dawdle while half a house of others comes in after it.
+//! way, and at most half of those by streams, whose answers have no end. While there are more answers,
+//! the oldest of those goes, a stream if there are too many; otherwise, of those who have yet to ask, the
+//! one who has been silent longest. So no sort can crowd out another, and a newcomer is the last to go:
+//! to lose its place it must dawdle while a quarter of a house of others comes in after it.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -18,7 +19,7 @@ use tokio::task::{AbortHandle, Id, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use super::connection::{self, Activity, Phase};
+use super::connection::{self, Activity, Doing, Phase};
 
 /// What the peers may hold, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,10 @@ pub struct Limits {
     pub asking: Duration,
     /// For a whole answer, from the request to its last byte.
     pub answering: Duration,
+    /// For an event stream, from the last event that the connection took on.
+    pub streaming: Duration,
+    /// How long an event stream is silent at most; well below `streaming`.
+    pub keep_alive: Duration,
     /// Between an answer and the next request.
     pub idle: Duration,
 }
@@ -38,13 +43,16 @@ impl Default for Limits {
     /// usual 1,024 file descriptors to the calls to AWS. An idle one takes 10 KB, one whose answer drips
     /// 90 KB, and up to 400 KB if the answer is compressed: 50 MB in all at worst. A request's head fits
     /// one packet, so ten seconds allow for several retransmissions. An answer has six times
-    /// Prometheus's default `scrape_timeout`. Idling outlasts the usual scrape intervals, up to a
+    /// Prometheus's default `scrape_timeout`. A stream that stands still misses four keep-alives, which
+    /// come oftener than any proxy's usual minute ends a silent connection. Idling outlasts the usual scrape intervals, up to a
     /// minute, so that scrapers keep their connection.
     fn default() -> Self {
         Self {
             connections: 128,
             asking: Duration::from_secs(10),
             answering: Duration::from_secs(60),
+            streaming: Duration::from_secs(60),
+            keep_alive: Duration::from_secs(15),
             idle: Duration::from_secs(120),
         }
     }
@@ -55,6 +63,7 @@ impl Limits {
         match phase {
             Phase::Asking => self.asking,
             Phase::Answering | Phase::LastBytes => self.answering,
+            Phase::Streaming => self.streaming,
             Phase::Idle => self.idle,
         }
     }
@@ -111,7 +120,7 @@ impl Crowd {
 
     /// Closes the connection that is least worth its place.
     pub(super) fn dismiss_one(&mut self) {
-        let seen = self.members.iter().map(|(id, member)| (*id, member.activity.phase()));
+        let seen = self.members.iter().map(|(id, member)| (*id, member.activity.doing()));
         if let Some(id) = least_worthy(seen, self.limits.connections / 2) {
             self.dismiss(id, "its place was needed");
         }
@@ -119,19 +128,16 @@ impl Crowd {
 
     /// Closes the connections that have been at one thing for longer than they may.
     pub(super) fn dismiss_overdue(&mut self, now: Instant) {
-        self.dismiss_where("it took too long", |limits, phase, since| {
-            now.duration_since(since) >= limits.patience(phase)
+        self.dismiss_where("it took too long", |limits, doing| {
+            now.duration_since(doing.moved) >= limits.patience(doing.phase)
         });
     }
 
-    fn dismiss_where(&mut self, why: &str, unwanted: impl Fn(&Limits, Phase, Instant) -> bool) {
+    fn dismiss_where(&mut self, why: &str, unwanted: impl Fn(&Limits, Doing) -> bool) {
         let unwanted: Vec<Id> = self
             .members
             .iter()
-            .filter(|(_, member)| {
-                let (phase, since) = member.activity.phase();
-                unwanted(&self.limits, phase, since)
-            })
+            .filter(|(_, member)| unwanted(&self.limits, member.activity.doing()))
             .map(|(id, _)| *id)
             .collect();
         for id in unwanted {
@@ -141,7 +147,7 @@ impl Crowd {
 
     fn dismiss(&mut self, id: Id, why: &str) {
         if let Some(member) = self.members.remove(&id) {
-            let phase = member.activity.phase().0;
+            let phase = member.activity.doing().phase;
             tracing::debug!(peer = %member.peer, ?phase, "closing an HTTP connection: {why}");
             member.task.abort();
         }
@@ -173,9 +179,9 @@ impl Crowd {
         while !self.tasks.is_empty() {
             tokio::select! {
                 () = self.one_left() => {}
-                _ = tick.tick() => self.dismiss_where("shutting down", |_, phase, _| !phase.is_answer()),
+                _ = tick.tick() => self.dismiss_where("shutting down", |_, doing| !doing.phase.is_answer()),
                 () = &mut end => {
-                    let answers = self.members.values().filter(|m| m.activity.phase().0.is_answer()).count();
+                    let answers = self.members.values().filter(|m| m.activity.doing().phase.is_answer()).count();
                     tracing::warn!(answers, "cutting off HTTP answers that outlast the grace period");
                     self.tasks.shutdown().await;
                 }
@@ -185,27 +191,45 @@ impl Crowd {
 }
 
 /// Whose place is taken, of all who are there: see the top of this file.
-fn least_worthy(members: impl Iterator<Item = (Id, (Phase, Instant))>, most_answers: usize) -> Option<Id> {
-    let (mut answers, mut oldest_answer, mut oldest_other) = (0, None, None);
-    for (id, (phase, since)) in members {
-        let oldest = if phase.is_answer() {
-            answers += 1;
-            &mut oldest_answer
-        } else {
-            &mut oldest_other
+fn least_worthy(members: impl Iterator<Item = (Id, Doing)>, most_answers: usize) -> Option<Id> {
+    let (mut streams, mut answers, mut others) = (Sort::default(), Sort::default(), Sort::default());
+    for (id, Doing { phase, since, .. }) in members {
+        let sort = match phase {
+            Phase::Streaming => &mut streams,
+            phase if phase.is_answer() => &mut answers,
+            _ => &mut others,
         };
-        if oldest.is_none_or(|(_, oldest)| since < oldest) {
-            *oldest = Some((id, since));
+        sort.add(id, since);
+    }
+    let [streams_first, answers_first] = [[&streams, &answers], [&answers, &streams]];
+    let [first, second] = if streams.count > most_answers / 2 { streams_first } else { answers_first };
+    let order = if streams.count + answers.count > most_answers {
+        [first, second, &others]
+    } else {
+        [&others, first, second]
+    };
+    order.into_iter().find_map(|sort| sort.oldest).map(|(id, _)| id)
+}
+
+/// Those who are doing things of a sort.
+#[derive(Default)]
+struct Sort {
+    count: usize,
+    oldest: Option<(Id, Instant)>,
+}
+
+impl Sort {
+    fn add(&mut self, id: Id, since: Instant) {
+        self.count += 1;
+        if self.oldest.is_none_or(|(_, oldest)| since < oldest) {
+            self.oldest = Some((id, since));
         }
     }
-    let (first, second) =
-        if answers > most_answers { (oldest_answer, oldest_other) } else { (oldest_other, oldest_answer) };
-    first.or(second).map(|(id, _)| id)
 }
 
 #[cfg(test)]
 mod tests {
-    use Phase::{Answering, Asking, Idle, LastBytes};
+    use Phase::{Answering, Asking, Idle, LastBytes, Streaming};
 
     use super::*;
 
@@ -214,8 +238,11 @@ mod tests {
         let mut tasks = JoinSet::new();
         let ids: Vec<Id> = phases.iter().map(|_| tasks.spawn(async {}).id()).collect();
         let start = Instant::now();
-        let since = (0..).map(|age| start + Duration::from_secs(age));
-        let members = ids.iter().copied().zip(phases.iter().copied().zip(since));
+        let members = (0..).zip(ids.iter().zip(phases)).map(|(age, (id, phase))| {
+            let since = start + Duration::from_secs(age);
+            // Streams have all moved just now, whenever they began.
+            (*id, Doing { phase: *phase, since, moved: start + Duration::from_secs(3600) })
+        });
         let gone = least_worthy(members, most_answers);
         gone.map(|gone| ids.iter().position(|id| *id == gone).expect("one of them"))
     }
@@ -229,11 +256,25 @@ mod tests {
         assert_eq!(goes(&[Answering, Answering], 2).await, Some(0));
     }
 
+    #[tokio::test]
+    async fn streams_go_first_when_they_hold_more_than_half_of_the_answers() {
+        assert_eq!(goes(&[Answering, Streaming, Streaming, Asking], 2).await, Some(1));
+        assert_eq!(goes(&[Streaming, Answering, Answering, Asking], 2).await, Some(1));
+        assert_eq!(goes(&[Streaming, Streaming, Asking], 2).await, Some(2));
+        assert_eq!(goes(&[Streaming, Streaming, Streaming], 2).await, Some(0));
+    }
+
     #[test]
     fn each_thing_has_a_patience_of_its_own() {
         let second = Duration::from_secs;
-        let limits = Limits { connections: 1, asking: second(1), answering: second(2), idle: second(3) };
-        let patience = [Asking, Answering, LastBytes, Idle].map(|phase| limits.patience(phase));
-        assert_eq!(patience, [1, 2, 2, 3].map(second));
+        let limits = Limits {
+            asking: second(1),
+            answering: second(2),
+            idle: second(3),
+            streaming: second(4),
+            ..Limits::default()
+        };
+        let patience = [Asking, Answering, LastBytes, Idle, Streaming].map(|phase| limits.patience(phase));
+        assert_eq!(patience, [1, 2, 2, 3, 4].map(second));
     }
 }

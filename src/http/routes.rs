@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::LazyLock;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body as AxumBody;
@@ -11,13 +12,14 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{any, get};
 use hyper::body::{Body, Bytes, Frame};
 use tokio::time::Instant;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
-use super::View;
+use super::{View, api};
+use crate::liveness::Liveness;
 use crate::metrics::{CONTENT_TYPE, Page};
 
 /// Nothing may be loaded, framed or sent but the page's own style sheet, and its icon, which is none.
@@ -28,18 +30,23 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img
 static LANDING: LazyLock<String> =
     LazyLock::new(|| include_str!("landing.html").replace("{version}", env!("CARGO_PKG_VERSION")));
 
-/// Every path, with the headers that all answers have. HEAD is answered wherever GET is.
-pub(super) fn router(view: View) -> Router {
+/// Every path, with the headers that all answers have. HEAD is answered wherever GET is. Event streams
+/// are silent for at most `keep_alive`.
+pub(super) fn router(view: View, keep_alive: Duration) -> Router {
     Router::new()
         .route("/", get(async || Html(LANDING.as_str())))
         .route("/style.css", get(style))
         .route("/metrics", get(metrics))
-        .route("/-/healthy", get(healthy))
+        .route("/-/healthy", get(async |State(view): State<View>| health(&view.liveness)))
         .route("/-/ready", get(ready))
+        // A nested router sees its bare prefix and what is below, but not the slash alone.
+        .route("/api/", any(api::nowhere))
+        .nest("/api", api::router(&view, keep_alive))
         .fallback(async || (StatusCode::NOT_FOUND, "There is no such page; / tells what there is.\n"))
         .method_not_allowed_fallback(async || {
             (StatusCode::METHOD_NOT_ALLOWED, "regwatch is read-only: it answers GET and HEAD.\n")
         })
+        // An event stream is passed over: its events would wait in the compressor for more of them.
         // A page is so repetitive that the fastest level already makes a thirtieth of it, for
         // a third of the CPU that writing it took.
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
@@ -57,8 +64,8 @@ async fn metrics(State(view): State<View>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], AxumBody::new(Pieces(page)))
 }
 
-async fn healthy(State(view): State<View>) -> (StatusCode, String) {
-    match view.liveness.check(Instant::now()) {
+fn health(liveness: &Liveness) -> (StatusCode, String) {
+    match liveness.check(Instant::now()) {
         Ok(()) => (StatusCode::OK, "regwatch is healthy\n".to_owned()),
         Err(stuck) => (StatusCode::SERVICE_UNAVAILABLE, format!("{stuck}\n")),
     }
@@ -69,11 +76,9 @@ async fn ready(State(view): State<View>) -> (StatusCode, String) {
         return (StatusCode::SERVICE_UNAVAILABLE, "regwatch is shutting down\n".to_owned());
     }
     let snapshot = view.snapshot.borrow().clone();
-    let polled = snapshot.fleet.scopes.iter().zip(&snapshot.scopes);
-    let polled = polled.filter(|(scope, _)| !scope.targets.is_empty());
-    let attempted = polled.clone().filter(|(_, state)| state.attempted).count();
-    let text = format!("{attempted} of {} quota scopes have made their first attempt\n", polled.count());
-    match snapshot.is_ready() {
+    let (begun, all) = snapshot.begun_scopes();
+    let text = format!("{begun} of {all} quota scopes have been asked, or are known from before\n");
+    match begun == all {
         true => (StatusCode::OK, format!("regwatch is ready: {text}")),
         false => (StatusCode::SERVICE_UNAVAILABLE, format!("regwatch is not ready: {text}")),
     }
@@ -105,48 +110,18 @@ impl Body for Pieces {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-    use std::time::Duration;
-
-    use axum::http::Request;
-    use http_body_util::BodyExt;
-    use hyper::service::Service;
-    use hyper_util::service::TowerToHyperService;
-    use jiff::Timestamp;
-    use tokio::sync::watch;
-    use tokio_util::sync::CancellationToken;
-
     use super::*;
-    use crate::clock::Clock;
-    use crate::liveness::Liveness;
-    use crate::metrics::Metrics;
-    use crate::model::{ScopeId, Snapshot};
-
-    /// Without sockets, so that the clock may be a paused one.
-    async fn get(view: &View, path: &str) -> (u16, String) {
-        let request = Request::get(path).body(AxumBody::empty()).expect("a request");
-        let answer = TowerToHyperService::new(router(view.clone())).call(request).await.expect("an answer");
-        let status = answer.status().as_u16();
-        let body = answer.into_body().collect().await.expect("a body").to_bytes();
-        (status, String::from_utf8(body.into()).expect("text"))
-    }
+    use crate::model::ScopeId;
 
     #[tokio::test(start_paused = true)]
     async fn health_is_that_of_the_loops() {
-        let liveness = Arc::new(Liveness::new(1));
+        let liveness = Liveness::new(1);
         liveness.tracker_back_by(Instant::now() + Duration::from_secs(3600));
-        let view = View {
-            snapshot: watch::channel(Arc::new(Snapshot::new(Arc::default(), Timestamp::UNIX_EPOCH))).1,
-            metrics: Arc::new(Metrics::new()),
-            liveness: liveness.clone(),
-            clock: Clock::starting_at(Timestamp::UNIX_EPOCH),
-            stopping: CancellationToken::new(),
-        };
-        assert_eq!(get(&view, "/-/healthy").await, (200, "regwatch is healthy\n".to_owned()));
+        assert_eq!(health(&liveness), (StatusCode::OK, "regwatch is healthy\n".to_owned()));
         tokio::time::advance(Duration::from_secs(60)).await;
         let stuck = "the poller of quota scope 0 has not come back when it was due\n";
-        assert_eq!(get(&view, "/-/healthy").await, (503, stuck.to_owned()));
+        assert_eq!(health(&liveness), (StatusCode::SERVICE_UNAVAILABLE, stuck.to_owned()));
         liveness.poller_back_by(ScopeId(0), Instant::now());
-        assert_eq!(get(&view, "/-/healthy").await.0, 200);
+        assert_eq!(health(&liveness).0, StatusCode::OK);
     }
 }

@@ -59,6 +59,17 @@ pub struct TransitionCount {
 }
 
 impl TargetState {
+    /// What was known of a target before a restart. What is counted begins anew, so everything that may
+    /// come next begins at 0.
+    pub fn restored(resources: Vec<ResourceState>, last_success: Option<Timestamp>) -> Self {
+        let mut state = Self { resources, last_success, ..Self::default() };
+        for at in 0..state.resources.len() {
+            let ResourceReading { resource, status, .. } = state.resources[at].reading;
+            state.expect_successors(resource, status);
+        }
+        state
+    }
+
     /// Takes in one poll and tells what changed. A failure changes no state.
     pub fn record(&mut self, poll: Poll) -> Vec<Transition> {
         self.polls += 1;
@@ -109,9 +120,7 @@ impl TargetState {
             if let Some(from) = seen.from {
                 self.counter(seen.resource, from, seen.to).count += 1;
             }
-            for &next in seen.to.successors() {
-                self.counter(seen.resource, seen.to, next);
-            }
+            self.expect_successors(seen.resource, seen.to);
         }
         self.resources = reading
             .resources
@@ -127,12 +136,25 @@ impl TargetState {
         transitions
     }
 
+    /// Whether both say the same of what AWS last told, whenever it was told and how often it was asked.
+    pub fn knows_the_same_as(&self, other: &Self) -> bool {
+        let told = |state: &Self| (state.created_at, state.modified_at);
+        told(self) == told(other) && self.details == other.details && self.resources == other.resources
+    }
+
     /// Whether both readings have AWS's times and they differ.
     fn aws_times_moved(&self, reading: &Reading) -> bool {
         let moved = |before: Option<Timestamp>, now: Option<Timestamp>| {
             before.zip(now).is_some_and(|(before, now)| before != now)
         };
         moved(self.created_at, reading.created_at) || moved(self.modified_at, reading.modified_at)
+    }
+
+    /// Makes the counters of what usually follows a status.
+    fn expect_successors(&mut self, resource: Resource, status: Status) {
+        for &next in status.successors() {
+            self.counter(resource, status, next);
+        }
     }
 
     /// The counter of a transition, at 0 if there was none.
@@ -216,13 +238,21 @@ impl Snapshot {
         now.duration_since(heard) >= SignedDuration::try_from(allowed).unwrap_or(SignedDuration::MAX)
     }
 
-    /// Whether every quota scope that has targets has made its first attempt.
+    /// Whether there is something to show of every quota scope that has targets.
     pub fn is_ready(&self) -> bool {
-        self.fleet
-            .scopes
-            .iter()
-            .zip(&self.scopes)
-            .all(|(scope, state)| scope.targets.is_empty() || state.attempted)
+        let (begun, all) = self.begun_scopes();
+        begun == all
+    }
+
+    /// Of how many quota scopes there is something to show, and how many have targets: its first attempt
+    /// has been made, or all of its targets are known from before a restart.
+    pub fn begun_scopes(&self) -> (usize, usize) {
+        let known = |id: &TargetId| self.targets[id.0 as usize].last_success.is_some();
+        let scopes = self.fleet.scopes.iter().zip(&self.scopes);
+        let scopes = scopes.filter(|(scope, _)| !scope.targets.is_empty());
+        let begun =
+            scopes.clone().filter(|(scope, state)| state.attempted || scope.targets.iter().all(known));
+        (begun.count(), scopes.count())
     }
 }
 

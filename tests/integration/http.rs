@@ -1,91 +1,25 @@
 //! The web server on real sockets: what it answers, and whom it does not let stand in the way.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use regwatch::clock::Clock;
-use regwatch::http::{Limits, Server, View};
-use regwatch::liveness::Liveness;
-use regwatch::metrics::Metrics;
+use regwatch::http::{Limits, Server};
 use regwatch::model::{Caller, Fleet, Probe, Snapshot, Status};
 use reqwest::header::{ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE};
 use reqwest::{Client, Method};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpSocket, TcpStream};
-use tokio::sync::{mpsc, watch};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
-use tokio_util::sync::CancellationToken;
 
-use crate::snapshot::{NOW, account, at, record, registration, rich, scope, target};
-
-/// Longer than anything takes here on a busy machine, shorter than the server's default patience.
-const SOON: Duration = Duration::from_secs(8);
+use crate::server::{Running, SOON};
+use crate::snapshot::{account, at, record, registration, rich, scope, target};
 
 /// Far shorter than the server's default patience.
 const BRIEF: Duration = Duration::from_millis(300);
 
 const SCRAPE: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: regwatch\r\n\r\n";
-
-/// A server that runs, and the strings it hangs on.
-struct Running {
-    address: SocketAddr,
-    client: Client,
-    snapshot: watch::Sender<Arc<Snapshot>>,
-    stopping: CancellationToken,
-    shutdown: CancellationToken,
-    served: JoinSet<()>,
-}
-
-impl Running {
-    async fn start(snapshot: Arc<Snapshot>) -> Self {
-        Self::start_with(snapshot, Limits::default(), SOON).await
-    }
-
-    async fn start_with(snapshot: Arc<Snapshot>, limits: Limits, grace: Duration) -> Self {
-        let (snapshot, latest) = watch::channel(snapshot);
-        let stopping = CancellationToken::new();
-        let liveness = Arc::new(Liveness::new(0));
-        liveness.tracker_back_by(Instant::now() + Duration::from_secs(3600));
-        let view = View {
-            snapshot: latest,
-            metrics: Arc::new(Metrics::new()),
-            liveness,
-            clock: Clock::starting_at(NOW.parse().expect("a time")),
-            stopping: stopping.clone(),
-        };
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let bound = Server::new(view).with_limits(limits).bind(&[any, any]).expect("port 0 is free");
-        let address = bound.local_addrs()[1];
-        let shutdown = CancellationToken::new();
-        let mut served = JoinSet::new();
-        served.spawn(bound.serve(shutdown.clone().cancelled_owned(), grace));
-        let client = Client::builder().no_proxy().no_gzip().build().expect("a client");
-        Self { address, client, snapshot, stopping, shutdown, served }
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
-    }
-
-    async fn get(&self, path: &str) -> (u16, String) {
-        let answer = self.client.get(self.url(path)).send().await.expect("an answer");
-        (answer.status().as_u16(), answer.text().await.expect("text"))
-    }
-
-    /// A connection whose peer takes in little at a time.
-    async fn connect(&self) -> TcpStream {
-        let socket = TcpSocket::new_v4().expect("a socket");
-        socket.set_recv_buffer_size(4096).expect("a small buffer");
-        socket.connect(self.address).await.expect("a connection")
-    }
-
-    /// Waits until the server has ended by itself.
-    async fn end(&mut self) {
-        timeout(SOON, self.served.join_next()).await.expect("soon").expect("one").expect("no panic");
-    }
-}
 
 /// A page of some 6 MB: more than the kernel takes off the server's hands.
 fn large() -> Arc<Snapshot> {
@@ -119,9 +53,9 @@ async fn metrics_are_those_of_the_latest_snapshot() {
     assert_eq!(answer.headers()[CONTENT_TYPE], "text/plain; version=0.0.4; charset=utf-8");
     assert_eq!(answer.headers()["cache-control"], "no-store");
     let page = answer.text().await.expect("text");
-    // The sinks of the golden page are not this server's.
-    let golden = include_str!("metrics.prom").split_once("regwatch_events_delivered_total{");
-    assert!(page.starts_with(golden.expect("they come last").0), "{page}");
+    let (state, _) =
+        include_str!("metrics.prom").split_once("# HELP regwatch_event").expect("sinks come last");
+    assert!(page.starts_with(state), "{page}");
     assert!(page.contains("\nprocess_open_fds "), "{page}");
     running.snapshot.send_replace(Arc::new(Snapshot::new(Arc::default(), at("11:00:00"))));
     let (status, page) = running.get("/metrics").await;
@@ -185,16 +119,18 @@ async fn what_is_not_there_or_not_allowed_says_so() {
 async fn readiness_counts_the_scopes_and_ends_with_the_shutdown() {
     let running = Running::start(rich()).await;
     assert_eq!(running.get("/-/healthy").await, (200, "regwatch is healthy\n".to_owned()));
-    let text = "regwatch is not ready: 3 of 5 quota scopes have made their first attempt\n";
+    let all = "regwatch is ready: 5 of 5 quota scopes have been asked, or are known from before\n";
+    assert_eq!(running.get("/-/ready").await, (200, all.to_owned()));
+    running.snapshot.send_modify(|snapshot| Arc::make_mut(snapshot).targets.fill(Arc::default()));
+    let text = "regwatch is not ready: 3 of 5 quota scopes have been asked, or are known from before\n";
     assert_eq!(running.get("/-/ready").await, (503, text.to_owned()));
     running.snapshot.send_modify(|snapshot| {
         for scope in &mut Arc::make_mut(snapshot).scopes {
             scope.attempted = true;
         }
     });
-    let text = "regwatch is ready: 5 of 5 quota scopes have made their first attempt\n";
-    assert_eq!(running.get("/-/ready").await, (200, text.to_owned()));
-    running.stopping.cancel();
+    assert_eq!(running.get("/-/ready").await, (200, all.to_owned()));
+    running.view.stopping.cancel();
     assert_eq!(running.get("/-/ready").await, (503, "regwatch is shutting down\n".to_owned()));
     assert_eq!(running.get("/-/healthy").await.0, 200);
 }
@@ -202,15 +138,7 @@ async fn readiness_counts_the_scopes_and_ends_with_the_shutdown() {
 #[tokio::test]
 async fn a_port_in_use_is_an_error_that_names_it() {
     let running = Running::start(rich()).await;
-    let (_sender, snapshot) = watch::channel(rich());
-    let view = View {
-        snapshot,
-        metrics: Arc::new(Metrics::new()),
-        liveness: Arc::new(Liveness::new(0)),
-        clock: Clock::System,
-        stopping: CancellationToken::new(),
-    };
-    let error = Server::new(view).bind(&[running.address]).expect_err("it is taken");
+    let error = Server::new(running.view.clone()).bind(&[running.address]).expect_err("it is taken");
     assert_eq!(error.to_string(), format!("cannot listen on {}", running.address));
 }
 
@@ -252,7 +180,7 @@ impl Manner {
 async fn a_thousand_idle_and_dripping_connections_do_not_keep_a_scrape_waiting() {
     // So patient that nobody is closed but for the place.
     let patient = Duration::from_secs(600);
-    let limits = Limits { connections: 128, asking: patient, answering: patient, idle: patient };
+    let limits = Limits { asking: patient, answering: patient, idle: patient, ..Limits::default() };
     let running = Running::start_with(large(), limits, BRIEF).await;
     let mut crowd = JoinSet::new();
     let (entered, mut entries) = mpsc::channel(1_000);

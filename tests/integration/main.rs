@@ -1,7 +1,10 @@
 //! The whole daemon, in this process, against the simulated AWS over HTTP.
 
+mod api;
 mod config;
 mod credentials;
+#[path = "../support/event.rs"]
+mod event;
 #[path = "../support/harness.rs"]
 mod harness;
 mod http;
@@ -14,6 +17,8 @@ mod posting;
 mod process;
 #[path = "../support/receiver.rs"]
 mod receiver;
+#[path = "../support/server.rs"]
+mod server;
 mod sim;
 #[path = "../support/sinks.rs"]
 mod sinks;

@@ -4,6 +4,7 @@ mod command_line;
 mod demo;
 mod ending;
 mod environment;
+mod events;
 mod test_webhook;
 
 use std::process::Stdio;

@@ -2,7 +2,10 @@
 //! them.
 
 mod alertmanager;
+mod api;
 mod demo;
+#[path = "../support/event.rs"]
+mod event;
 mod judge;
 mod live_page;
 mod metrics;
@@ -13,6 +16,9 @@ mod page;
 mod posting;
 mod program;
 mod prometheus;
+#[expect(dead_code, reason = "the API's judges need less of it than the integration tests")]
+#[path = "../support/server.rs"]
+mod server;
 mod sim;
 #[path = "../support/sinks.rs"]
 mod sinks;
