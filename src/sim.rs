@@ -8,10 +8,11 @@
 //! What a [`World`] holds happens by itself; a [`Control`] looks at it and changes it while it runs.
 //!
 //! It is in no layer: nothing but the demo names it, and it takes no more of regwatch than account ids,
-//! regions and the clock.
+//! regions, the names of resources and the clock.
 
 mod account;
 mod ask;
+mod change;
 mod control;
 pub mod demo;
 mod exchange;
@@ -32,6 +33,7 @@ mod signature;
 mod sts;
 mod world;
 
+pub use change::Change;
 pub use control::Control;
 pub use fault::Fault;
 pub use operation::{Operation, Service};

@@ -4,8 +4,9 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::change::changes;
 use super::shared::Shared;
-use super::{Call, Fault, GovCloudState, Operation, Quota, Registration, Script, Service};
+use super::{Call, Change, Fault, GovCloudState, Operation, Quota, Registration, Script, Service};
 use crate::clock::Clock;
 use crate::model::{AccountId, Region};
 
@@ -72,6 +73,16 @@ impl Control {
     /// Ends every session that STS has opened.
     pub fn expire_sessions(&self) {
         self.shared.state().keys.expire_sessions(Clock::System.now());
+    }
+
+    /// What has become of all accounts until now: each change of each resource, in the order of time.
+    pub fn changes(&self) -> Vec<Change> {
+        let now = self.now();
+        let state = self.shared.state();
+        let mut all: Vec<_> =
+            state.world.accounts.values().flat_map(|account| changes(account, now)).collect();
+        all.sort_by_key(|change| change.at);
+        all
     }
 
     /// The calls that came, the oldest first; the latest 262,144 are remembered.

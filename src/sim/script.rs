@@ -58,6 +58,11 @@ impl<T> Script<T> {
         })
     }
 
+    /// Each state until now, with the offset from which on it held.
+    pub(super) fn until(&self, now: Duration) -> impl Iterator<Item = (Duration, &T)> {
+        self.entries.iter().map(|(begin, state)| (*begin, state)).take_while(move |(begin, _)| *begin <= now)
+    }
+
     fn index_at(&self, offset: Duration) -> usize {
         self.entries.partition_point(|(begin, _)| *begin <= offset).max(1) - 1
     }
