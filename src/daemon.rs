@@ -3,6 +3,8 @@
 //! Every long-lived task is joined here. One that ends without having been asked to ends the daemon,
 //! loudly: a process that looks alive with a dead loop inside is the worst of failures.
 
+mod sinks;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,12 +26,17 @@ use crate::poller::{Poller, Surroundings};
 use crate::probe::AwsProber;
 use crate::schedule::Capacity;
 use crate::store::Store;
-use crate::tracker::Tracker;
+use crate::tracker::{Tracker, restore};
+
+use self::sinks::Sinks;
 
 /// Reports that may wait for the tracker: a second's worth of the thousand polls a second that the daemon
 /// is built for. It takes in a million a second, so a full channel means a stuck tracker, and pollers
 /// that wait for it call no more.
 const REPORTS: usize = 1024;
+
+/// What a task that did not end, but was ended by a defect, is.
+const PANICKED: &str = "a part of the daemon panicked";
 
 /// How to run.
 #[derive(Clone, Debug)]
@@ -42,10 +49,15 @@ pub struct Options {
     pub overrides: Overrides,
 }
 
-/// A daemon that is ready to run: its addresses are bound, and nothing was called yet.
+/// A daemon that is ready to run: its addresses are bound, its store is open, and nothing was called yet.
 pub struct Daemon {
     server: Bound,
-    tracker: Tracker,
+    store: Store,
+    sinks: Sinks,
+    /// Of how many targets the store knew; `None` for one in memory, which knows nothing.
+    known: Option<usize>,
+    metrics: Arc<Metrics>,
+    tracker: Tracker<Store>,
     received: mpsc::Receiver<Report>,
     broker: Broker,
     around: Arc<Surroundings<AwsProber>>,
@@ -54,24 +66,27 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Binds the addresses and wires everything up.
+    /// Opens the store and the sinks, binds the addresses, and wires everything up.
     ///
     /// # Errors
-    /// If an address cannot be bound.
+    /// If the store or a file of a webhook cannot be used, or an address cannot be bound.
     pub async fn bind(config: Config, options: Options) -> anyhow::Result<Self> {
         let clock = Clock::System;
+        let store = Store::open(&config.store).await?;
+        let sinks = Sinks::open(&config.webhooks, &store, clock).await?;
         let aws = Aws::load(options.overrides, config.limits.max_in_flight).await;
         let fleet = Arc::new(config.fleet(aws.region()));
         let liveness = Arc::new(Liveness::new(fleet.scopes.len()));
-        let metrics = Arc::new(Metrics::new());
-        let snapshot = Snapshot::new(Arc::clone(&fleet), clock.now());
-        let (tracker, look) = Tracker::new(snapshot, Arc::clone(&metrics), Arc::clone(&liveness));
+        let metrics = Arc::new(Metrics::new().with_sinks(sinks.progress()));
+        let mut snapshot = Snapshot::new(Arc::clone(&fleet), clock.now());
+        let known = restore(&mut snapshot, store.states().await?);
+        let (tracker, look) =
+            Tracker::new(snapshot, store.clone(), Arc::clone(&metrics), Arc::clone(&liveness));
         let ending = CancellationToken::new();
-        let store = Store::open(&config.store).await?;
         let view = View {
             snapshot: look,
-            store,
-            metrics,
+            store: store.clone(),
+            metrics: Arc::clone(&metrics),
             liveness: Arc::clone(&liveness),
             clock,
             stopping: ending.clone(),
@@ -88,7 +103,9 @@ impl Daemon {
             liveness,
             clock,
         });
-        Ok(Self { server, tracker, received, broker, around, ending, grace: options.grace })
+        let known = config.store.path.is_some().then_some(known);
+        let grace = options.grace;
+        Ok(Self { server, store, sinks, known, metrics, tracker, received, broker, around, ending, grace })
     }
 
     /// Where HTTP is served.
@@ -101,57 +118,44 @@ impl Daemon {
     /// # Errors
     /// If a part ends unasked, or panics.
     pub async fn run(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let fleet = Arc::clone(&self.around.fleet);
-        announce(&fleet);
-        let [stop_pollers, stop_broker, stop_http] = [(); 3].map(|()| CancellationToken::new());
+        announce(&self.around.fleet, self.known);
+        let [stop_pollers, stop_broker, stop_sinks, stop_http] = [(); 4].map(|()| CancellationToken::new());
         let mut pollers = self.pollers(&stop_pollers);
-        let mut rest = JoinSet::new();
+        let mut recording = JoinSet::new();
+        recording.spawn(named("tracker", self.tracker.run(self.received)));
+        recording.spawn(named("credential broker", self.broker.run(stop_broker.clone())));
+        let mut delivering = self.sinks.spawn(&self.store, self.around.clock, self.metrics, &stop_sinks);
+        let mut serving = JoinSet::new();
         let server = self.server.serve(stop_http.clone().cancelled_owned(), self.grace);
-        rest.spawn(async {
-            server.await;
-            "HTTP server"
-        });
-        rest.spawn(async {
-            self.tracker.run(self.received).await;
-            "tracker"
-        });
-        let stop_asking = stop_broker.clone();
-        rest.spawn(async {
-            self.broker.run(stop_asking).await;
-            "credential broker"
-        });
+        serving.spawn(named("HTTP server", server));
         // From here on only tasks hold senders of reports, so the channel closes when the last has ended.
         drop(self.around);
 
         tokio::select! {
-            Some(ended) = pollers.join_next() => anyhow::bail!("the poller of {:?} ended by itself", ended?),
-            Some(ended) = rest.join_next() => anyhow::bail!("the {} ended by itself", ended?),
+            ended = unasked(&mut pollers) => return Err(ended),
+            ended = unasked(&mut recording) => return Err(ended),
+            ended = unasked(&mut delivering) => return Err(ended),
+            ended = unasked(&mut serving) => return Err(ended),
             () = stop => {}
         }
 
         self.ending.cancel();
         let deadline = Instant::now() + self.grace;
         stop_pollers.cancel();
-        match timeout_at(deadline, all(&mut pollers)).await {
-            Ok(ended) => ended?,
-            Err(_) => {
-                let calls = pollers.len();
-                tracing::warn!(calls, "calls still in flight after the grace period are given up");
-                pollers.shutdown().await;
-            }
-        }
+        within(deadline, &mut pollers, "calls in flight").await?;
         stop_broker.cancel();
-        while rest.len() > 1 {
-            rest.join_next().await.expect("there is more than one")?;
-        }
+        all(&mut recording).await?;
+        stop_sinks.cancel();
+        within(deadline, &mut delivering, "deliveries to sinks").await?;
         stop_http.cancel();
-        all(&mut rest).await?;
+        all(&mut serving).await?;
+        self.store.close().await;
         tracing::info!("ended in order");
         Ok(())
     }
 
     /// Starts a poller for each scope that has targets.
-    fn pollers(&self, stop: &CancellationToken) -> JoinSet<ScopeId> {
+    fn pollers(&self, stop: &CancellationToken) -> JoinSet<String> {
         let mut pollers = JoinSet::new();
         let mut seeds = fastrand::Rng::new();
         for (index, scope) in (0..).zip(&self.around.fleet.scopes) {
@@ -164,28 +168,61 @@ impl Daemon {
             let stop = stop.clone();
             pollers.spawn(async move {
                 poller.run(stop).await;
-                id
+                format!("poller of quota scope {index}")
             });
         }
         pollers
     }
 }
 
+/// A long-lived task that tells at its end which it was.
+async fn named(name: impl Into<String>, task: impl Future<Output = ()>) -> String {
+    task.await;
+    name.into()
+}
+
+/// Waits for a task that ends without having been asked to; for ever while there is none.
+async fn unasked(tasks: &mut JoinSet<String>) -> anyhow::Error {
+    match tasks.join_next().await {
+        Some(Ok(name)) => anyhow::anyhow!("the {name} ended by itself"),
+        Some(Err(panic)) => anyhow::Error::new(panic).context(PANICKED),
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits for every task of a set, and gives up those that outlast the deadline.
+async fn within(deadline: Instant, tasks: &mut JoinSet<String>, what: &str) -> anyhow::Result<()> {
+    match timeout_at(deadline, all(tasks)).await {
+        Ok(ended) => ended,
+        Err(_) => {
+            let open = tasks.len();
+            tracing::warn!(open, "the grace period is over: giving up {what}");
+            tasks.shutdown().await;
+            Ok(())
+        }
+    }
+}
+
 /// Waits for every task of a set.
-async fn all<T: 'static>(tasks: &mut JoinSet<T>) -> anyhow::Result<()> {
+async fn all(tasks: &mut JoinSet<String>) -> anyhow::Result<()> {
     while let Some(ended) = tasks.join_next().await {
-        ended.context("a part of the daemon panicked")?;
+        ended.context(PANICKED)?;
     }
     Ok(())
 }
 
-/// Says what is watched, and where a quota is too small for the cadence that is asked of it.
-fn announce(fleet: &Fleet) {
+/// Says what is watched, what is known of it from before, and where a quota is too small for the cadence
+/// that is asked of it.
+fn announce(fleet: &Fleet, known: Option<usize>) {
+    if known.is_none() {
+        tracing::info!("no store is configured: what is known, and events, end with this process");
+    }
     let scopes = fleet.scopes.iter().filter(|scope| !scope.targets.is_empty());
     tracing::info!(
         accounts = fleet.accounts.len(),
         targets = fleet.targets.len(),
         quota_scopes = scopes.clone().count(),
+        known_from_before = known,
         "watching"
     );
     for scope in scopes {

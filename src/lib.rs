@@ -8,12 +8,14 @@
 //!                                                  │ due queue → pace → probe (AWS) → report
 //!                                                  ▼ bounded channel
 //!                                                tracker: the only owner of state
-//!                                                  ▼ watch channel: the latest snapshot
-//!                                  metrics (written at the scrape) ◄── http
+//!                                  compare, publish │ write state and events in one transaction
+//!                    watch channel: the snapshot ◄──┴──► store: states, event log, cursors
+//!                                       ▼                  ▼ each from its own cursor
+//!          metrics (written at the scrape) ◄── http ──► event stream, sinks: log, webhooks
 //! ```
 //!
 //! It flows one way. Pollers know nothing of state, the tracker nothing of AWS, and readers never ask:
-//! they look.
+//! they look. What the page shows does not wait for the store; what a sink delivers does.
 //!
 //! # The rooms
 //!

@@ -1,18 +1,28 @@
-//! The loop that owns all state: it takes in what the pollers report, tells what changed, and shows the
-//! result to whoever looks.
+//! The loop that owns all state: it takes in what the pollers report, compares, hands what changed to the
+//! store, and shows the result to whoever looks.
+//!
+//! What it shows is what it knows, whether or not the store can be written; the sinks hear of an event
+//! when it is in the store, and not before.
+
+mod outbox;
+mod saved;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::liveness::Liveness;
 use crate::metrics::Metrics;
 use crate::model::{
-    Account, AccountId, Caller, FailureReason, Pacing, Phase, Poll, Region, Report, Scope, ScopeId,
-    ScopeState, Snapshot, Status, Target, TargetState, Transition, TransitionKind,
+    AccountId, Caller, Event, FailureReason, Pacing, Poll, Region, Report, Scope, ScopeId, ScopeState,
+    Snapshot, Target, TargetState,
 };
+use crate::store::Ledger;
+
+use self::outbox::Outbox;
+pub use self::saved::restore;
 
 /// How long a change may wait to be seen together with others. A snapshot of 10,000 targets takes some
 /// 50 µs to share, so ten a second cost nothing, and no reader looks oftener.
@@ -24,23 +34,30 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 /// How many reports are taken in before anything else is looked at.
 const BATCH: usize = 256;
 
+/// How long the last of what happened may take to reach the store once the pollers have ended. What does
+/// not get there is found anew after the restart, which compares with the older state that is kept.
+const LAST_WRITES: Duration = Duration::from_secs(5);
+
 /// The only owner of state.
-pub struct Tracker {
+pub struct Tracker<L> {
     snapshot: Snapshot,
     published: watch::Sender<Arc<Snapshot>>,
+    outbox: Outbox<L>,
     metrics: Arc<Metrics>,
     liveness: Arc<Liveness>,
 }
 
-impl Tracker {
+impl<L: Ledger + Clone> Tracker<L> {
     /// A tracker that begins with a snapshot, and where to look at what it knows.
     pub fn new(
         snapshot: Snapshot,
+        ledger: L,
         metrics: Arc<Metrics>,
         liveness: Arc<Liveness>,
     ) -> (Self, watch::Receiver<Arc<Snapshot>>) {
         let (published, look) = watch::channel(Arc::new(snapshot.clone()));
-        (Self { snapshot, published, metrics, liveness }, look)
+        let outbox = Outbox::new(ledger, Arc::clone(&metrics));
+        (Self { snapshot, published, outbox, metrics, liveness }, look)
     }
 
     /// Takes in reports until the last sender has gone.
@@ -58,14 +75,23 @@ impl Tracker {
                     publish_at = publish_at.or_else(|| Some(Instant::now() + PUBLISH_AFTER));
                     batch.drain(..).for_each(|report| self.take(report));
                 }
+                () = self.outbox.turn() => {}
                 () = sleep_until(wake) => {}
             }
+            self.outbox.begin(&self.snapshot);
             if publish_at.is_some_and(|at| at <= Instant::now()) {
                 publish_at = None;
                 self.publish();
             }
         }
         self.publish();
+        if timeout(LAST_WRITES, self.outbox.drain(&self.snapshot)).await.is_err() {
+            let events = self.outbox.len();
+            tracing::error!(
+                events,
+                "the store could not be written to the last; the next start finds out anew"
+            );
+        }
     }
 
     fn take(&mut self, report: Report) {
@@ -93,11 +119,18 @@ impl Tracker {
         let target = fleet.target(poll.target);
         self.metrics.polled(target.probe, poll.lag, poll.duration);
         let state = &mut self.snapshot.targets[poll.target.0 as usize];
-        let failed_before = state.failure.as_ref().map(|failure| failure.reason);
+        let before = Arc::clone(state);
+        let id = poll.target;
         let transitions = Arc::make_mut(state).record(poll);
-        log_health(target, failed_before, state);
-        for transition in &transitions {
-            log_transition(target, transition);
+        log_health(target, before.failure.as_ref().map(|failure| failure.reason), state);
+        if state.is_up() {
+            self.outbox.answered(id);
+        }
+        if !state.knows_the_same_as(&before) {
+            self.outbox.changed(id);
+        }
+        for transition in transitions {
+            self.outbox.push(id, Event::new(target, transition, &state.details));
         }
     }
 
@@ -154,34 +187,6 @@ fn log_throttle(scope: &Scope, before: &ScopeState, now: Pacing) {
         );
     } else if throttled > before.pacing.throttled {
         tracing::debug!(aws.service = service, caller.id = caller, aws.region = %scope.region, throttled, "throttled");
-    }
-}
-
-fn log_transition(target: &Target, transition: &Transition) {
-    let Account { id, name, .. } = &*target.account;
-    let (region, probe) = (target.region.as_ref().map(Region::as_str), target.probe.as_str());
-    let (resource, to) = (transition.resource.as_str(), transition.to.as_str());
-    let from = transition.from.map(Status::as_str);
-    let text = transition.text.as_deref();
-    let error = transition.error_message.as_deref();
-    match transition.kind {
-        // At every start, for each of what may be ten thousand targets.
-        TransitionKind::FirstSeen if transition.to.phase() == Phase::Settled => tracing::debug!(
-            account.id = %id, account.name = %name, aws.region = region, probe, resource, to, text,
-            "first seen"
-        ),
-        TransitionKind::FirstSeen => tracing::info!(
-            account.id = %id, account.name = %name, aws.region = region, probe, resource, to, text, error,
-            "first seen"
-        ),
-        TransitionKind::Changed => tracing::info!(
-            account.id = %id, account.name = %name, aws.region = region, probe, resource, from, to, text, error,
-            "state changed"
-        ),
-        TransitionKind::Modified => tracing::info!(
-            account.id = %id, account.name = %name, aws.region = region, probe, resource, from, to, text, error,
-            "changed and came back between two polls"
-        ),
     }
 }
 

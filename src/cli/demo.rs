@@ -42,16 +42,19 @@ impl Demo {
 
 /// What to open and what to look at.
 fn guide(address: SocketAddr, aws: &str) -> String {
+    let program = std::env::args().next().unwrap_or_else(|| "regwatch".to_owned());
     format!(
         "regwatch watches a simulated AWS ({aws}) with a dozen accounts. Open
 
   http://{address}/           where to go from there
   http://{address}/metrics    what Prometheus scrapes
   http://{address}/-/ready    whether every quota scope was asked
+  http://{address}/api/v1/targets
 
-or watch what changes:
+or watch what changes, as it happens:
 
-  curl -s http://{address}/metrics | grep ^regwatch_transitions_total
+  curl -sN http://{address}/api/v1/events/stream
+  {program} events --follow --url http://{address}
 
 What happens, by the second:
 "

@@ -1,10 +1,15 @@
+mod durable;
+mod ledger;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use self::ledger::{Kept, ScriptedLedger};
 use super::*;
 use crate::model::{
-    Details, Failure, Fleet, Polling, Probe, Reading, Resource, ResourceReading, Service, TargetId,
+    Account, Details, Failure, Fleet, Polling, Probe, Reading, Resource, ResourceReading, Service, Status,
+    TargetId,
 };
 
 /// Two targets behind one management identity.
@@ -38,7 +43,15 @@ fn fleet() -> Fleet {
     }
 }
 
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
 fn polled(target: u32, outcome: Result<Status, FailureReason>) -> Report {
+    polled_at(0, target, outcome)
+}
+
+fn polled_at(second: i64, target: u32, outcome: Result<Status, FailureReason>) -> Report {
     let reading = |status| Reading {
         resources: vec![ResourceReading::new(Resource::GovCloudAccount, status)],
         details: Details::None,
@@ -47,8 +60,8 @@ fn polled(target: u32, outcome: Result<Status, FailureReason>) -> Report {
     };
     let poll = Poll {
         target: TargetId(target),
-        attempted_at: Timestamp::UNIX_EPOCH,
-        next_poll: Timestamp::UNIX_EPOCH,
+        attempted_at: at(second),
+        next_poll: at(second),
         lag: Duration::ZERO,
         duration: Duration::from_millis(20),
         outcome: outcome.map(reading).map_err(|reason| Failure::new(reason, "as scripted")),
@@ -65,9 +78,15 @@ struct Stage {
 
 impl Stage {
     fn set() -> Self {
-        let snapshot = Snapshot::new(Arc::new(fleet()), Timestamp::UNIX_EPOCH);
+        Self::with(&ScriptedLedger::new(Kept::default(), []))
+    }
+
+    /// A daemon that begins with what a store has kept.
+    fn with(ledger: &ScriptedLedger) -> Self {
+        let mut snapshot = Snapshot::new(Arc::new(fleet()), Timestamp::UNIX_EPOCH);
+        restore(&mut snapshot, ledger.kept().states);
         let (metrics, liveness) = (Arc::new(Metrics::new()), Arc::new(Liveness::new(1)));
-        let (tracker, look) = Tracker::new(snapshot, Arc::clone(&metrics), liveness);
+        let (tracker, look) = Tracker::new(snapshot, ledger.clone(), Arc::clone(&metrics), liveness);
         let (reports, received) = mpsc::channel(1024);
         let mut tasks = tokio::task::JoinSet::new();
         tasks.spawn(tracker.run(received));
@@ -76,6 +95,18 @@ impl Stage {
 
     async fn send(&self, report: Report) {
         self.reports.send(report).await.unwrap();
+    }
+
+    /// Ends it in order.
+    async fn end(self) {
+        let Self { reports, mut tasks, .. } = self;
+        drop(reports);
+        tasks.join_next().await.unwrap().unwrap();
+    }
+
+    fn page_says(&self, snapshot: &Arc<Snapshot>, line: &str) -> bool {
+        let page = self.metrics.render(Arc::clone(snapshot), Timestamp::UNIX_EPOCH);
+        page.lines().any(|said| said == line)
     }
 
     /// The next snapshot that is published, and after how long.

@@ -2,6 +2,7 @@
 
 mod command_line;
 mod demo;
+mod durable;
 mod ending;
 mod environment;
 mod events;

@@ -18,7 +18,7 @@ const TARGET: [&str; 3] = ["probe", "aws_account_id", "aws_region"];
 
 /// Each family, and the labels that each of its series has. A change here breaks what users have written.
 #[rustfmt::skip]
-const FAMILIES: [(&str, &[&str]); 33] = [
+const FAMILIES: [(&str, &[&str]); 41] = [
     ("aws_fleetwise_registration_status", &["aws_account_id", "aws_region", "resource", "status"]),
     ("aws_fleetwise_registration_since_timestamp_seconds", &["aws_account_id", "aws_region", "resource"]),
     ("aws_fleetwise_registration_created_timestamp_seconds", &["aws_account_id", "aws_region"]),
@@ -44,6 +44,14 @@ const FAMILIES: [(&str, &[&str]); 33] = [
     ("regwatch_scope_allowed_requests_per_second", &["service", "caller_account_id", "aws_region"]),
     ("regwatch_scope_wanted_requests_per_second", &["service", "caller_account_id", "aws_region"]),
     ("regwatch_scope_throttled_total", &["service", "caller_account_id", "aws_region"]),
+    ("regwatch_events_delivered_total", &["sink"]),
+    ("regwatch_event_delivery_failures_total", &["sink", "reason"]),
+    ("regwatch_events_pending", &["sink"]),
+    ("regwatch_event_delivery_lag_seconds", &["sink"]),
+    ("regwatch_events_parked_total", &["sink"]),
+    ("regwatch_store_pending_events", &[]),
+    ("regwatch_store_write_failures_total", &[]),
+    ("regwatch_store_dropped_events_total", &[]),
     ("regwatch_credentials_refreshes_total", &[]),
     ("regwatch_credentials_refresh_failures_total", &["reason"]),
     ("regwatch_build_info", &["version"]),

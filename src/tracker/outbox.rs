@@ -1,0 +1,214 @@
+//! What is not in the store yet, and how it gets there.
+//!
+//! One write is under way at a time, and whatever happens meanwhile goes with the next: the slower the
+//! store, the larger the batches. A target's state and the events that led to it always go together. A
+//! write that fails may have succeeded nevertheless; it is made again, with what has come since, and
+//! the ids of the events keep the log from having any of them twice.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::time::{Instant, sleep_until};
+
+use super::saved::saved;
+use crate::metrics::Metrics;
+use crate::model::{Event, Snapshot, TargetId};
+use crate::schedule::Backoff;
+use crate::store::{Batch, Ledger, StoreError, TargetKey};
+
+/// From so many waiting events on, those of one resource become one: some 5 MB of them. What is lost by
+/// it is steps in between, never where they led; and however long the store cannot be written, memory
+/// stays bounded by the resources that there are.
+pub(super) const MANY: usize = 10_000;
+
+/// How soon a write that failed is made again, at first and at the latest.
+const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
+
+/// How often it is written who has answered with nothing new.
+pub(super) const FLUSH: Duration = Duration::from_secs(60);
+
+/// What is not in the store yet.
+pub(super) struct Outbox<L> {
+    ledger: L,
+    metrics: Arc<Metrics>,
+    waiting: Waiting,
+    flush_at: Instant,
+    under_way: Option<Write>,
+    trouble: Option<Trouble>,
+    random: fastrand::Rng,
+}
+
+/// What a write is made of.
+#[derive(Default)]
+struct Waiting {
+    /// In the order in which they happened.
+    events: Vec<(TargetId, Event)>,
+    /// So many of them, from the first, were in a write that failed. They may be in the log, so they stay
+    /// as they are.
+    tried: usize,
+    /// Targets of which something else is known than is kept.
+    changed: BTreeSet<TargetId>,
+    /// Targets that have answered since it was last written that they did.
+    answered: BTreeSet<TargetId>,
+}
+
+/// A write under way, and what waits again if it fails.
+struct Write {
+    outcome: BoxFuture<'static, Result<(), StoreError>>,
+    content: Waiting,
+}
+
+/// The last write failed.
+struct Trouble {
+    retry_at: Instant,
+    backoff: Backoff,
+}
+
+impl<L: Ledger + Clone> Outbox<L> {
+    pub(super) fn new(ledger: L, metrics: Arc<Metrics>) -> Self {
+        Self {
+            ledger,
+            metrics,
+            waiting: Waiting::default(),
+            flush_at: Instant::now() + FLUSH,
+            under_way: None,
+            trouble: None,
+            random: fastrand::Rng::new(),
+        }
+    }
+
+    /// A target answered.
+    pub(super) fn answered(&mut self, target: TargetId) {
+        self.waiting.answered.insert(target);
+    }
+
+    /// Something else is known of a target than is kept.
+    pub(super) fn changed(&mut self, target: TargetId) {
+        self.waiting.changed.insert(target);
+    }
+
+    /// Something happened.
+    pub(super) fn push(&mut self, target: TargetId, event: Event) {
+        let Waiting { events, tried, .. } = &mut self.waiting;
+        let full = events.len() >= MANY;
+        let same = |(id, earlier): &&mut (TargetId, Event)| {
+            *id == target && earlier.transition.resource == event.transition.resource
+        };
+        match events[*tried..].iter_mut().rev().filter(|_| full).find(same) {
+            Some((_, earlier)) => earlier.absorb(event),
+            None => events.push((target, event)),
+        }
+        self.count();
+    }
+
+    /// Begins a write if there is something to write and nothing stands against it.
+    pub(super) fn begin(&mut self, snapshot: &Snapshot) {
+        let now = Instant::now();
+        if self.under_way.is_some() || self.trouble.as_ref().is_some_and(|trouble| trouble.retry_at > now) {
+            return;
+        }
+        let flush = now >= self.flush_at;
+        if flush {
+            self.flush_at = now + FLUSH;
+        }
+        if self.waiting.changed.is_empty() && (!flush || self.waiting.answered.is_empty()) {
+            return;
+        }
+        // Together with something else it costs next to nothing to write who answered.
+        let content = std::mem::take(&mut self.waiting);
+        let batch = content.batch(snapshot);
+        let ledger = self.ledger.clone();
+        let outcome = Box::pin(async move { ledger.commit(Arc::new(batch)).await });
+        self.under_way = Some(Write { outcome, content });
+    }
+
+    /// Waits until there may be something to begin. May be dropped at any time.
+    pub(super) async fn turn(&mut self) {
+        let Some(write) = &mut self.under_way else {
+            return sleep_until(self.trouble.as_ref().map_or(self.flush_at, |t| t.retry_at)).await;
+        };
+        let outcome = write.outcome.as_mut().await;
+        let Write { content, .. } = self.under_way.take().expect("it has just ended");
+        match outcome {
+            Ok(()) => self.succeeded(),
+            Err(error) => self.failed(content, &error),
+        }
+        self.count();
+    }
+
+    fn succeeded(&mut self) {
+        if self.trouble.take().is_some() {
+            tracing::info!("the store can be written again");
+        }
+    }
+
+    fn failed(&mut self, content: Waiting, error: &StoreError) {
+        self.metrics.store_write_failed();
+        self.waiting.put_back(content);
+        // What failed may have been a flush alone.
+        self.flush_at = Instant::now();
+        let mut backoff = match self.trouble.take() {
+            Some(Trouble { backoff, .. }) => {
+                tracing::debug!(error = error as &dyn std::error::Error, "the store still cannot be written");
+                backoff
+            }
+            None => {
+                tracing::error!(
+                    error = error as &dyn std::error::Error,
+                    "the store cannot be written: what happens waits in memory, and no sink hears of it"
+                );
+                Backoff::new(RETRY.0, RETRY.1)
+            }
+        };
+        let retry_at = Instant::now() + backoff.next(&mut self.random);
+        self.trouble = Some(Trouble { retry_at, backoff });
+    }
+
+    /// Writes all that there is, as often as it takes.
+    pub(super) async fn drain(&mut self, snapshot: &Snapshot) {
+        self.flush_at = Instant::now();
+        self.begin(snapshot);
+        while self.under_way.is_some() || !self.waiting.is_empty() {
+            self.turn().await;
+            self.flush_at = Instant::now();
+            self.begin(snapshot);
+        }
+    }
+
+    /// How many events are not in the store yet.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.events.len() + self.under_way.as_ref().map_or(0, |write| write.content.events.len())
+    }
+
+    fn count(&self) {
+        self.metrics.store_pending(self.len());
+    }
+}
+
+impl Waiting {
+    fn is_empty(&self) -> bool {
+        self.changed.is_empty() && self.answered.is_empty()
+    }
+
+    fn batch(&self, snapshot: &Snapshot) -> Batch {
+        let key = |id: TargetId| TargetKey::from(snapshot.fleet.target(id));
+        let state = |id: TargetId| &snapshot.targets[id.0 as usize];
+        let answered = self.answered.difference(&self.changed);
+        Batch {
+            states: self.changed.iter().map(|&id| (key(id), saved(state(id)))).collect(),
+            events: self.events.iter().map(|(_, event)| event.clone()).collect(),
+            answered: answered.filter_map(|&id| Some((key(id), state(id).last_success?))).collect(),
+        }
+    }
+
+    /// Takes back what comes before all that has been waiting since.
+    fn put_back(&mut self, mut earlier: Self) {
+        self.tried = earlier.events.len();
+        earlier.events.append(&mut self.events);
+        self.events = earlier.events;
+        self.changed.append(&mut earlier.changed);
+        self.answered.append(&mut earlier.answered);
+    }
+}
