@@ -1,6 +1,7 @@
 //! The program itself: what it takes from its environment, what it prints, and how it ends.
 
 mod command_line;
+mod crash;
 mod demo;
 mod durable;
 mod ending;
