@@ -3,6 +3,7 @@
 mod api;
 mod config;
 mod credentials;
+mod delivery;
 #[path = "../support/event.rs"]
 mod event;
 #[path = "../support/harness.rs"]

@@ -84,7 +84,7 @@ limits: {{account_requests_per_second: 10}}
 
 /// The longest that a request waits which needs no call to AWS: what the machine alone holds up, when it
 /// is stopped for a second or has others to serve.
-async fn longest_wait(watch: &Watch, longest: &mut Duration) {
+pub(crate) async fn longest_wait(watch: &Watch, longest: &mut Duration) {
     let mut tick = tokio::time::interval(Duration::from_millis(50));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
