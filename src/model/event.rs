@@ -162,3 +162,66 @@ pub struct Entry {
     /// The event.
     pub event: Event,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn event(kind: TransitionKind, from: Option<Status>, to: Status, second: i64) -> Event {
+        let time = |second| Timestamp::from_second(second).unwrap();
+        Event {
+            id: EventId::new(time(second)),
+            account: Arc::new(Account {
+                id: "111122223333".parse().unwrap(),
+                name: "one".into(),
+                labels: BTreeMap::new(),
+            }),
+            probe: Probe::GovCloud,
+            region: None,
+            transition: Transition {
+                kind,
+                resource: Resource::GovCloudAccount,
+                from,
+                to,
+                text: None,
+                error_message: None,
+                previous_since: from.map(|_| time(second - 10)),
+                observed_at: time(second),
+                aws_modified_at: None,
+            },
+            role_arn: None,
+            timestream_database_name: None,
+            timestream_table_name: None,
+        }
+    }
+
+    #[test]
+    fn two_steps_become_one_from_the_first_state_to_the_last() {
+        use Status::{Active, Closed, Suspended};
+        use TransitionKind::{Changed, FirstSeen, Modified};
+        let away = |from| event(Changed, from, Suspended, 20);
+        for (first, to, kind) in [
+            (away(Some(Active)), Closed, Changed),
+            (away(Some(Active)), Active, Modified),
+            (event(FirstSeen, None, Suspended, 20), Closed, FirstSeen),
+        ] {
+            let mut one = first.clone();
+            one.absorb(event(Changed, Some(Suspended), to, 30));
+            let Transition { previous_since, observed_at, .. } = one.transition;
+            assert_eq!((one.id, one.transition.kind), (first.id, kind));
+            assert_eq!((one.transition.from, one.transition.to), (first.transition.from, to));
+            assert_eq!(previous_since, first.transition.previous_since);
+            assert_eq!(observed_at.as_second(), 30);
+        }
+    }
+
+    #[test]
+    fn ids_sort_by_the_time_of_what_was_seen() {
+        let id = |second| EventId::new(Timestamp::from_second(second).unwrap());
+        assert!(id(1) < id(2) && id(2) < id(1_800_000_000));
+        assert_ne!(id(7), id(7));
+        assert_eq!(EventId::from(id(7).uuid()).to_string().len(), 36);
+    }
+}

@@ -28,6 +28,7 @@ struct Kept {
     parked: Vec<(u64, String)>,
     saves: Vec<(Instant, u64)>,
     reads: usize,
+    handed_out: u64,
     is_unreadable: bool,
     is_unwritable: bool,
 }
@@ -80,6 +81,11 @@ impl FakeLog {
         self.kept.lock().unwrap().saves.clone()
     }
 
+    /// The last entry that it was asked for and had.
+    pub(super) fn handed_out(&self) -> u64 {
+        self.kept.lock().unwrap().handed_out
+    }
+
     /// How often it was read.
     pub(super) fn reads(&self) -> usize {
         self.kept.lock().unwrap().reads
@@ -105,7 +111,9 @@ impl EventLog for FakeLog {
             return Err(unusable());
         }
         let after = kept.entries.iter().filter(|entry| entry.sequence > after);
-        Ok(after.take(limit as usize).cloned().collect())
+        let entries: Vec<_> = after.take(limit as usize).cloned().collect();
+        kept.handed_out = entries.last().map_or(kept.handed_out, |last| last.sequence);
+        Ok(entries)
     }
 
     async fn advance(&self, _sink: &str, cursor: u64, parked: &[(u64, String)]) -> Result<(), StoreError> {

@@ -75,6 +75,24 @@ async fn a_receiver_that_fails_is_tried_for_ever_and_nothing_overtakes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_receiver_that_is_down_for_a_week_costs_a_few_hundred_events_of_memory() {
+    const WEEK: u64 = 7 * 24;
+    // A try every 250 s makes 2,419 of them in a week.
+    let (log, receiver) = (FakeLog::new(), Receiver::refusing(repeat_n(refusal(Unreachable), 3000)));
+    let sink = Running::start(&log, &receiver).await;
+    for _ in 0..WEEK {
+        log.append(Changed, 50);
+        sleep(Duration::from_hours(1)).await;
+    }
+    assert!(receiver.taken().is_empty());
+    assert!((1..=BATCH as u64).contains(&log.handed_out()), "{} are held", log.handed_out());
+    assert_eq!(sink.progress.pending(), 50 * WEEK);
+    sleep(Duration::from_hours(WEEK)).await;
+    assert!(receiver.taken().into_iter().eq(1..=50 * WEEK), "all of them, in order");
+    sink.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn success_begins_the_delays_anew() {
     let down = || Err(refusal(Unreachable));
     let (log, receiver) = (FakeLog::new(), Receiver::scripted([down(), down(), down(), Ok(()), down()]));
