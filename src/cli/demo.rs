@@ -48,7 +48,7 @@ fn guide(address: SocketAddr, aws: &str) -> String {
 
   http://{address}/           where to go from there
   http://{address}/metrics    what Prometheus scrapes
-  http://{address}/-/ready    whether every quota scope was asked
+  http://{address}/-/ready    whether every quota scope was asked, or is known from before
   http://{address}/api/v1/targets
 
 or watch what changes, as it happens:
