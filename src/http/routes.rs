@@ -78,7 +78,7 @@ async fn ready(State(view): State<View>) -> (StatusCode, String) {
     let snapshot = view.snapshot.borrow().clone();
     let (begun, all) = snapshot.begun_scopes();
     let text = format!("{begun} of {all} quota scopes have been asked, or are known from before\n");
-    match begun == all {
+    match snapshot.is_ready() {
         true => (StatusCode::OK, format!("regwatch is ready: {text}")),
         false => (StatusCode::SERVICE_UNAVAILABLE, format!("regwatch is not ready: {text}")),
     }

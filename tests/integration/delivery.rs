@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use regwatch::model::Region;
-use regwatch::sim::{Call, Operation, Registration, RegistrationStatus, World};
+use regwatch::sim::{Registration, RegistrationStatus, World};
 
 use crate::harness::{Aws, Page, hub, id, identities, member};
 use crate::pacing::longest_wait;
@@ -75,7 +75,7 @@ events:\n  webhooks:\n{webhooks}{}accounts:\n",
         () = longest_wait(&watch, &mut stall) => unreachable!("it measures for ever"),
     };
 
-    let longest = longest_gap(&aws, settled);
+    let longest = aws.longest_gap(1..=MEMBERS, settled);
     println!(
         "the longest gap of a target was {longest:?}; the machine kept everything waiting for {stall:?}"
     );
@@ -94,19 +94,4 @@ events:\n  webhooks:\n{webhooks}{}accounts:\n",
         assert_eq!(told.len(), events, "{name}");
     }
     watch.end().await;
-}
-
-/// The longest time for which a target was not asked.
-fn longest_gap(aws: &Aws, from: Duration) -> Duration {
-    let calls = aws.control.calls();
-    let gaps = (1..=MEMBERS).flat_map(|number| {
-        let mine = |call: &&Call| {
-            call.operation == Operation::GetRegisterAccountStatus
-                && call.about == Some(id(number))
-                && call.at > from
-        };
-        let times: Vec<_> = calls.iter().filter(mine).map(|call| call.at).collect();
-        times.windows(2).map(|pair| pair[1] - pair[0]).max()
-    });
-    gaps.max().expect("there are targets")
 }

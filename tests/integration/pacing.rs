@@ -70,7 +70,7 @@ limits: {{account_requests_per_second: 10}}
     assert!(refused <= 0.03, "{refused} of the calls were throttled after the first thirty seconds");
 
     assert_eq!(page.sum(r#"regwatch_poll_failures_total{probe="fleetwise"}"#), 0.0);
-    let late = fleetwise_lateness(&aws, FLEETWISE, Duration::from_secs(10));
+    let late = aws.longest_gap(1..=FLEETWISE, Duration::ZERO).saturating_sub(Duration::from_secs(10));
     println!(
         "the latest FleetWise poll came {late:?} late; the machine kept everything waiting for {stall:?}"
     );
@@ -92,20 +92,6 @@ pub(crate) async fn longest_wait(watch: &Watch, longest: &mut Duration) {
         assert_eq!(watch.get("/-/healthy").await.0, 200);
         *longest = due.elapsed().max(*longest);
     }
-}
-
-/// By how much the longest gap between two calls about one target exceeds its interval.
-fn fleetwise_lateness(aws: &Aws, members: u64, interval: Duration) -> Duration {
-    let calls = aws.control.calls();
-    let gaps = (1..=members).flat_map(|number| {
-        let mine = |call: &&Call| {
-            call.operation == Operation::GetRegisterAccountStatus && call.about == Some(id(number))
-        };
-        let times: Vec<_> = calls.iter().filter(mine).map(|call| call.at).collect();
-        assert!(times.len() >= 20, "target {number} was asked {} times", times.len());
-        times.windows(2).map(|pair| pair[1] - pair[0]).max()
-    });
-    gaps.max().expect("there are targets").saturating_sub(interval)
 }
 
 /// 1,000 targets of which a tenth hangs and a tenth is denied: the others do not notice.
@@ -137,18 +123,8 @@ limits: {{sts_requests_per_second: 200, max_in_flight: 128}}
     let page = watch.scrape().await;
     assert!(well(&page), "{} are up", page.sum("regwatch_target_up"));
 
-    let calls = aws.control.calls();
-    let mut longest = Duration::ZERO;
-    for number in (1..=1000).filter(|number| (number - 1) % 10 > 1) {
-        let mine = |call: &&Call| {
-            call.operation == Operation::GetRegisterAccountStatus
-                && call.about == Some(id(number))
-                && call.at > settled
-        };
-        let times: Vec<_> = calls.iter().filter(mine).map(|call| call.at).collect();
-        assert!(times.len() >= 3, "target {number} was asked {} times in 40 s", times.len());
-        longest = times.windows(2).map(|pair| pair[1] - pair[0]).max().max(Some(longest)).unwrap();
-    }
+    let healthy = (1..=1000).filter(|number| (number - 1) % 10 > 1);
+    let longest = aws.longest_gap(healthy, settled);
     println!("the longest gap of a healthy target was {longest:?}, with an interval of 10 s");
     assert!(longest < Duration::from_secs(11), "a healthy target was not asked for {longest:?}");
     watch.end().await;

@@ -1,11 +1,13 @@
 //! A simulated AWS and a whole daemon on top of it, in this process, and how to look at them.
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use regwatch::aws::Overrides;
 use regwatch::model::AccountId;
 use regwatch::sim::{
-    AccessKey, Account, Control, GovCloudState, Registration, RegistrationStatus, Script, Sim, World,
+    AccessKey, Account, Call, Control, GovCloudState, Operation, Registration, RegistrationStatus, Script,
+    Sim, World,
 };
 use tokio::task::JoinSet;
 
@@ -68,6 +70,22 @@ impl Aws {
     /// A daemon on top of this AWS.
     pub(crate) async fn watch(&self, yaml: &str) -> Watch {
         Watch::start(yaml, self.overrides()).await
+    }
+
+    /// The longest time for which one of these members was not asked for its registration, from an offset on.
+    pub(crate) fn longest_gap(&self, members: impl IntoIterator<Item = u64>, from: Duration) -> Duration {
+        let calls = self.control.calls();
+        let gaps = members.into_iter().flat_map(|number| {
+            let mine = |call: &&Call| {
+                call.operation == Operation::GetRegisterAccountStatus
+                    && call.about == Some(id(number))
+                    && call.at > from
+            };
+            let times: Vec<_> = calls.iter().filter(mine).map(|call| call.at).collect();
+            assert!(times.len() >= 3, "member {number} was asked {} times", times.len());
+            times.windows(2).map(|pair| pair[1] - pair[0]).max()
+        });
+        gaps.max().expect("there are members")
     }
 }
 
