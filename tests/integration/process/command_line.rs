@@ -64,6 +64,23 @@ async fn a_configuration_that_cannot_be_used_ends_with_status_78() {
 }
 
 #[tokio::test]
+async fn the_files_that_a_configuration_names_are_checked_too_unless_asked_not_to() {
+    let config = file(
+        "identities: {hub: {}}
+accounts: [{id: '111122223333', govcloud: {identity: hub}}]
+events: {webhooks: [{name: fleet-ops, url: 'http://127.0.0.1:9/', secret_file: /nowhere/secret}]}\n",
+    );
+    let output = regwatch().arg("check-config").arg(config.path()).output().await.unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(78), "{text}");
+    let all = ["webhook `fleet-ops`", "`secret_file` /nowhere/secret", "No such file"];
+    assert!(all.iter().all(|part| text.contains(part)), "{text}");
+    let output =
+        regwatch().args(["check-config", "--syntax-only"]).arg(config.path()).output().await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+#[tokio::test]
 async fn it_tells_its_version_and_what_each_verb_is_for() {
     let output = regwatch().arg("--version").output().await.unwrap();
     assert_eq!(
