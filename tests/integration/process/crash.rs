@@ -5,6 +5,7 @@ mod truth;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use regwatch::clock::Clock;
@@ -41,9 +42,20 @@ async fn a_daemon_that_is_killed_again_and_again_misses_no_change() {
 
     let mut changing = JoinSet::new();
     changing.spawn(keep_changing(aws.control.clone()));
+    let stalls = Arc::new(Mutex::new(Vec::new()));
+    let mut watching = JoinSet::new();
+    watching.spawn(note_stalls(aws.control.clone(), stalls.clone()));
     let mut random = fastrand::Rng::new();
     let mut kills = Vec::new();
-    while kills.len() < KILLS || aws.control.changes().len() < CHANGES * 11 / 10 {
+    let truth = |kills: &[Duration]| Truth {
+        changes: aws.control.changes(),
+        calls: aws.control.calls(),
+        kills: kills.to_vec(),
+        stalls: stalls.lock().expect("nobody panicked").clone(),
+        began,
+    };
+    while kills.len() < KILLS || truth(&kills).judge(&[]).visible < CHANGES {
+        assert!(kills.len() < 5 * KILLS, "the machine stands still for too long to see anything");
         let mut running = Running::start(regwatch_as_hub(&aws.url), config.path()).await;
         sleep(Duration::from_millis(random.u64(LIVES))).await;
         running.child.kill().await.expect("it can be killed");
@@ -52,7 +64,7 @@ async fn a_daemon_that_is_killed_again_and_again_misses_no_change() {
     changing.shutdown().await;
 
     let running = Running::start(regwatch_as_hub(&aws.url), config.path()).await;
-    let truth = Truth { changes: aws.control.changes(), calls: aws.control.calls(), kills, began };
+    let truth = truth(&kills);
     let deadline = Instant::now() + PATIENCE;
     let verdict = loop {
         let verdict = truth.judge(&receiver.requests());
@@ -105,6 +117,19 @@ impl Running {
     async fn pending(&self) -> f64 {
         let page = Page::of(&self.client, &self.url).await;
         page.sum(r#"regwatch_events_pending{sink="receiver"}"#) + page.sum("regwatch_store_pending_events")
+    }
+}
+
+/// Notes when the machine stood still for longer than a busy one makes anybody wait.
+async fn note_stalls(control: Control, stalls: Arc<Mutex<Vec<Range<Duration>>>>) {
+    const TICK: Duration = Duration::from_millis(20);
+    loop {
+        let before = control.now();
+        sleep(TICK).await;
+        let after = control.now();
+        if after - before > 5 * TICK {
+            stalls.lock().expect("nobody panicked").push(before..after);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What really happened, and what a receiver was told of it.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ops::Range;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -18,6 +19,8 @@ pub(super) struct Truth {
     pub(super) calls: Vec<Call>,
     /// When the daemon was killed.
     pub(super) kills: Vec<Duration>,
+    /// When the machine stood still: then nobody can say what the daemon was shown in time.
+    pub(super) stalls: Vec<Range<Duration>>,
     /// When the simulation began: what its offsets count from.
     pub(super) began: Timestamp,
 }
@@ -147,7 +150,10 @@ impl Truth {
             call.operation == operation && call.about == about && call.outcome == Outcome::Accepted
         });
         let lived = |at: &Duration| !self.kills.iter().any(|kill| (*at..*at + COMMIT).contains(kill));
-        calls.map(|call| call.at).filter(lived).collect()
+        let went_on = |at: &Duration| {
+            !self.stalls.iter().any(|stall| stall.start < *at + COMMIT && stall.end + COMMIT > *at)
+        };
+        calls.map(|call| call.at).filter(lived).filter(went_on).collect()
     }
 }
 
