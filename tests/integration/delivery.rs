@@ -66,7 +66,10 @@ events:\n  webhooks:\n{webhooks}{}accounts:\n",
             let seen = 3.0 * (round as u64 * MEMBERS) as f64;
             watch.until("all are seen", |page| page.sum("regwatch_transitions_total") == seen).await;
         }
-        let none = |page: &Page| page.sum("regwatch_events_pending") == 0.0;
+        // What is shown may not be in the store yet, and no sink has heard of it then.
+        let none = |page: &Page| {
+            page.sum("regwatch_store_pending_events") == 0.0 && page.sum("regwatch_events_pending") == 0.0
+        };
         watch.until("everybody has everything", none).await
     };
     let mut stalls = Stalls::default();
