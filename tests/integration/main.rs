@@ -25,6 +25,8 @@ mod sim;
 mod sinks;
 #[path = "../support/snapshot.rs"]
 mod snapshot;
+#[path = "../support/stall.rs"]
+mod stall;
 mod states;
 mod tidy;
 #[path = "../support/watch.rs"]

@@ -1,12 +1,13 @@
 //! What a quota grants is used, what it does not is hardly asked for, and nobody waits for a neighbour.
 
+use std::fmt;
+use std::ops::Range;
 use std::time::Duration;
 
 use regwatch::sim::{Call, Fault, Operation, Outcome, Quota, Service, World};
-use tokio::time::MissedTickBehavior;
 
 use crate::harness::{Aws, Page, hub, hub_id, id, identities, member};
-use crate::watch::Watch;
+use crate::stall::Stalls;
 
 /// A quota of so many calls per second, in a bucket that holds what 3/s grant in a second and a half.
 fn quota(rate: f64) -> Quota {
@@ -23,7 +24,7 @@ async fn a_throttle_storm_is_weathered() {
     aws.control.set_quota(account, Service::Account, quota(3.0));
     let mut yaml = format!(
         "
-polling: {{interval: 10s, pending_interval: 5s, failed_interval: 10s, timeout: 4s, stale_after: 10m, start_window: 1s}}
+polling: {{interval: 10s, pending_interval: 10s, failed_interval: 10s, timeout: 9s, stale_after: 10m, start_window: 1s}}
 limits: {{account_requests_per_second: 10}}
 {}accounts:\n",
         identities()
@@ -45,62 +46,81 @@ limits: {{account_requests_per_second: 10}}
         aws.control.set_quota(account, Service::Account, quota(3.0));
         until(240).await;
     };
-    let mut stalls = Stalls::default();
+    let stalls = Stalls::default();
     tokio::select! {
         () = storm => {}
-        () = stalls.measure(&watch) => {}
+        () = stalls.note(&aws.control, async || watch.is_healthy().await) => {}
     }
     let page = watch.scrape().await;
 
-    let asked = |call: &Call| call.operation == Operation::GetGovCloudAccountInformation;
-    let count = |from: u64, outcome: Outcome| {
-        let from = Duration::from_secs(from);
-        aws.control.count(|call| asked(call) && call.outcome == outcome && call.at >= from) as f64
-    };
-    let whole = Duration::from_secs(1)..Duration::from_secs(240);
-    // What was granted while the machine stood still nobody could use.
-    let granted = aws.control.granted(account, Service::Account, whole) - 3.0 * stalls.0.as_secs_f64();
-    let used = count(1, Outcome::Accepted) / granted;
-    let (throttled, accepted) = (count(30, Outcome::Throttled), count(30, Outcome::Accepted));
-    let refused = throttled / (throttled + accepted);
-    println!(
-        "used {:.1} % of the quota; {:.2} % of calls throttled after 30 s",
-        used * 100.0,
-        refused * 100.0
+    let all = used(&aws, &[Duration::from_secs(1)..END]);
+    // Nobody can use what is granted while the machine stands still.
+    let calm = used(&aws, &stalls.calm(Duration::from_secs(1)..END, RECOVERY));
+    let late = used(&aws, &stalls.calm(Duration::from_secs(30)..END, RECOVERY));
+    println!("in all {all}\nwhile the machine turned {calm}\nof that after 30 s {late}");
+    assert!(calm.accepted >= 0.95 * calm.granted - calm.parts, "too little of the quota was used: {calm}");
+    assert!(
+        late.throttled <= 0.03 * (late.throttled + late.accepted) + late.parts,
+        "too many calls were throttled after the first thirty seconds: {late}"
     );
-    assert!(used >= 0.95, "{used} of the quota was used");
-    assert!(refused <= 0.03, "{refused} of the calls were throttled after the first thirty seconds");
 
     assert_eq!(page.sum(r#"regwatch_poll_failures_total{probe="fleetwise"}"#), 0.0);
-    let late = aws.longest_gap(1..=FLEETWISE, Duration::ZERO).saturating_sub(Duration::from_secs(10));
-    println!("the latest FleetWise poll came {late:?} late; the machine: {stalls:?}");
-    assert!(
-        late < Duration::from_secs(1) + stalls.0,
-        "a FleetWise target was {late:?} late; the machine: {stalls:?}"
+    let (longest, stood) = aws.longest_gap(1..=FLEETWISE, Duration::ZERO, &stalls);
+    println!(
+        "the longest gap of a FleetWise target was {longest:?} of 10 s, and {stood:?} in which the machine stood still"
     );
-    assert!(page.sum(r#"regwatch_scope_throttled_total{service="account"}"#) >= throttled);
+    assert!(
+        longest < Duration::from_secs(11),
+        "a FleetWise target was not asked for {longest:?}; {stalls:?}"
+    );
+    assert!(page.sum(r#"regwatch_scope_throttled_total{service="account"}"#) >= all.throttled);
     watch.end().await;
 }
 
-/// For how long in all a machine kept everything waiting, because it stood still or had others to serve: what
-/// requests waited that need no call to AWS. Machines that are shared stop for seconds.
-#[derive(Debug, Default)]
-pub(crate) struct Stalls(pub(crate) Duration);
+/// When the storm is over.
+const END: Duration = Duration::from_secs(240);
 
-impl Stalls {
-    /// What passes for working: a health check takes some milliseconds.
-    const UNNOTICED: Duration = Duration::from_millis(100);
+/// What it takes after a stall until calls are at their pace again: some gaps between them. What was saved up
+/// in the bucket meanwhile is used later and tells nothing.
+const RECOVERY: Duration = Duration::from_secs(1);
 
-    /// Measures for ever.
-    pub(crate) async fn measure(&mut self, watch: &Watch) {
-        let mut tick = tokio::time::interval(Duration::from_millis(50));
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            let due = tick.tick().await;
-            assert_eq!(watch.get("/-/healthy").await.0, 200);
-            let wait = due.elapsed();
-            self.0 += if wait > Self::UNNOTICED { wait } else { Duration::ZERO };
-        }
+/// What was made of a quota in some periods.
+struct Used {
+    /// How many periods: at the edges of each, one call may be counted or not.
+    parts: f64,
+    granted: f64,
+    accepted: f64,
+    throttled: f64,
+}
+
+/// What the management account made of its quota of Account Management.
+fn used(aws: &Aws, periods: &[Range<Duration>]) -> Used {
+    let count = |outcome: Outcome| {
+        let is_so = |call: &Call| {
+            call.operation == Operation::GetGovCloudAccountInformation
+                && call.outcome == outcome
+                && periods.iter().any(|period| period.contains(&call.at))
+        };
+        aws.control.count(is_so) as f64
+    };
+    let granted = |period: &Range<Duration>| aws.control.granted(hub_id(), Service::Account, period.clone());
+    Used {
+        parts: periods.len() as f64,
+        granted: periods.iter().map(granted).sum(),
+        accepted: count(Outcome::Accepted),
+        throttled: count(Outcome::Throttled),
+    }
+}
+
+impl fmt::Display for Used {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { parts, granted, accepted, throttled } = self;
+        write!(
+            f,
+            "{accepted} of {granted:.1} granted calls, {:.1} %; {throttled} throttled, {:.2} %; {parts} periods",
+            100.0 * accepted / granted,
+            100.0 * throttled / (accepted + throttled)
+        )
     }
 }
 
@@ -128,18 +148,19 @@ limits: {{sts_requests_per_second: 200, max_in_flight: 128}}
     let well = |page: &Page| page.sum("regwatch_target_up") == 800.0;
     watch.until("all that can answer have answered", well).await;
     let settled = aws.control.now();
-    let mut stalls = Stalls::default();
+    let stalls = Stalls::default();
     tokio::select! {
         () = tokio::time::sleep(Duration::from_secs(40)) => {}
-        () = stalls.measure(&watch) => {}
+        () = stalls.note(&aws.control, async || watch.is_healthy().await) => {}
     }
-    let page = watch.scrape().await;
-    assert!(well(&page), "{} are up", page.sum("regwatch_target_up"));
+    watch.until("all that can answer still do", well).await;
 
     let healthy = (1..=1000).filter(|number| (number - 1) % 10 > 1);
-    let longest = aws.longest_gap(healthy, settled);
-    println!("the longest gap of a healthy target was {longest:?} of 10 s; the machine: {stalls:?}");
-    assert!(longest < Duration::from_secs(11) + stalls.0, "a healthy target was not asked for {longest:?}");
+    let (longest, stood) = aws.longest_gap(healthy, settled, &stalls);
+    println!(
+        "the longest gap of a healthy target was {longest:?} of 10 s, and {stood:?} in which the machine stood still"
+    );
+    assert!(longest < Duration::from_secs(11), "a healthy target was not asked for {longest:?}; {stalls:?}");
     watch.end().await;
 }
 

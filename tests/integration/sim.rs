@@ -20,6 +20,9 @@ use regwatch::sim::{
 use tokio::task::JoinSet;
 
 const REGION: &str = "eu-central-1";
+/// How long a call may take before a test fails; on a busy machine everything takes long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 const IAM_FAILURE: &str = "FleetWise cannot assume the role: check its trust policy.";
 
 /// A simulation that runs until it is dropped.
@@ -39,7 +42,7 @@ impl Running {
     }
 
     fn config(&self, credentials: Credentials) -> SdkConfig {
-        let timeout = TimeoutConfig::builder().operation_timeout(Duration::from_secs(5)).build();
+        let timeout = TimeoutConfig::builder().operation_timeout(PATIENCE).build();
         SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .endpoint_url(&self.url)

@@ -12,6 +12,7 @@ use regwatch::sim::{
 use tokio::task::JoinSet;
 
 pub(crate) use crate::page::Page;
+use crate::stall::Stalls;
 use crate::watch::Watch;
 
 /// The management account, whose key the default credential chain finds.
@@ -72,8 +73,14 @@ impl Aws {
         Watch::start(yaml, self.overrides()).await
     }
 
-    /// The longest time for which one of these members was not asked for its registration, from an offset on.
-    pub(crate) fn longest_gap(&self, members: impl IntoIterator<Item = u64>, from: Duration) -> Duration {
+    /// The longest time for which one of these members was not asked for its registration, from an offset on,
+    /// less what the machine stood still of it; and that alone.
+    pub(crate) fn longest_gap(
+        &self,
+        members: impl IntoIterator<Item = u64>,
+        from: Duration,
+        stalls: &Stalls,
+    ) -> (Duration, Duration) {
         let calls = self.control.calls();
         let gaps = members.into_iter().flat_map(|number| {
             let mine = |call: &&Call| {
@@ -83,7 +90,11 @@ impl Aws {
             };
             let times: Vec<_> = calls.iter().filter(mine).map(|call| call.at).collect();
             assert!(times.len() >= 3, "member {number} was asked {} times", times.len());
-            times.windows(2).map(|pair| pair[1] - pair[0]).max()
+            let gap = |pair: &[Duration]| {
+                let stood = stalls.within(&(pair[0]..pair[1]));
+                (pair[1] - pair[0] - stood, stood)
+            };
+            times.windows(2).map(gap).max()
         });
         gaps.max().expect("there are members")
     }

@@ -5,7 +5,6 @@ mod truth;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use regwatch::clock::Clock;
@@ -18,6 +17,7 @@ use self::truth::Truth;
 use super::{PATIENCE, Running, file, regwatch_as_hub};
 use crate::harness::{Aws, Page, hub, hub_id, id, identities, member};
 use crate::receiver::Receiver;
+use crate::stall::Stalls;
 
 const REGION: &str = "us-east-1";
 const MEMBERS: u64 = 40;
@@ -42,16 +42,17 @@ async fn a_daemon_that_is_killed_again_and_again_misses_no_change() {
 
     let mut changing = JoinSet::new();
     changing.spawn(keep_changing(aws.control.clone()));
-    let stalls = Arc::new(Mutex::new(Vec::new()));
+    let stalls = Stalls::default();
     let mut watching = JoinSet::new();
-    watching.spawn(note_stalls(aws.control.clone(), stalls.clone()));
+    let (noting, control) = (stalls.clone(), aws.control.clone());
+    watching.spawn(async move { noting.note(&control, async || ()).await });
     let mut random = fastrand::Rng::new();
     let mut kills = Vec::new();
     let truth = |kills: &[Duration]| Truth {
         changes: aws.control.changes(),
         calls: aws.control.calls(),
         kills: kills.to_vec(),
-        stalls: stalls.lock().expect("nobody panicked").clone(),
+        stalls: stalls.seen(),
         began,
     };
     while kills.len() < KILLS || truth(&kills).judge(&[]).visible < CHANGES {
@@ -117,19 +118,6 @@ impl Running {
     async fn pending(&self) -> f64 {
         let page = Page::of(&self.client, &self.url).await;
         page.sum(r#"regwatch_events_pending{sink="receiver"}"#) + page.sum("regwatch_store_pending_events")
-    }
-}
-
-/// Notes when the machine stood still for longer than a busy one makes anybody wait.
-async fn note_stalls(control: Control, stalls: Arc<Mutex<Vec<Range<Duration>>>>) {
-    const TICK: Duration = Duration::from_millis(20);
-    loop {
-        let before = control.now();
-        sleep(TICK).await;
-        let after = control.now();
-        if after - before > 5 * TICK {
-            stalls.lock().expect("nobody panicked").push(before..after);
-        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! What outlives the process, and what the process does while the store cannot be written.
 
 use std::path::Path;
-use std::time::Duration;
 
 use regwatch::model::Region;
 use regwatch::sim::{Fault, GovCloudState, Operation, Registration, RegistrationStatus, World};
@@ -10,7 +9,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
 use tokio::process::Command;
 
-use super::{Running, file, regwatch_as_hub};
+use super::{PATIENCE, Running, file, regwatch_as_hub};
 use crate::harness::{Aws, Page, hub, id, identities, member};
 
 const REGION: &str = "us-east-1";
@@ -227,5 +226,5 @@ async fn a_store_that_another_program_holds_stops_nothing_and_loses_nothing() {
     other.close().await.expect("it can be closed");
     let page = running.until("all is in the store", |page| pending_events(page) == 0.0).await;
     nothing_is_missing(&running, changes(&page)).await;
-    tokio::time::timeout(Duration::from_secs(20), running.killed()).await.expect("soon");
+    tokio::time::timeout(PATIENCE, running.killed()).await.expect("soon");
 }
