@@ -75,10 +75,10 @@ events:\n  webhooks:\n{webhooks}{}accounts:\n",
     let stalls = Stalls::default();
     let page = tokio::select! {
         page = changing => page,
-        () = stalls.note(&aws.control, async || watch.is_healthy().await) => unreachable!("it notes for ever"),
+        () = stalls.note_of(&watch, &aws) => unreachable!("it notes for ever"),
     };
 
-    let (longest, stood) = aws.longest_gap(1..=MEMBERS, settled, &stalls);
+    let (longest, stood) = stalls.longest_gap(&aws, 1..=MEMBERS, settled);
     println!("the longest gap of a target was {longest:?}, and {stood:?} in which the machine stood still");
     assert!(
         longest < INTERVAL + Duration::from_secs(1),

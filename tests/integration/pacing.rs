@@ -49,7 +49,7 @@ limits: {{account_requests_per_second: 10}}
     let stalls = Stalls::default();
     tokio::select! {
         () = storm => {}
-        () = stalls.note(&aws.control, async || watch.is_healthy().await) => {}
+        () = stalls.note_of(&watch, &aws) => {}
     }
     let page = watch.scrape().await;
 
@@ -65,7 +65,7 @@ limits: {{account_requests_per_second: 10}}
     );
 
     assert_eq!(page.sum(r#"regwatch_poll_failures_total{probe="fleetwise"}"#), 0.0);
-    let (longest, stood) = aws.longest_gap(1..=FLEETWISE, Duration::ZERO, &stalls);
+    let (longest, stood) = stalls.longest_gap(&aws, 1..=FLEETWISE, Duration::ZERO);
     println!(
         "the longest gap of a FleetWise target was {longest:?} of 10 s, and {stood:?} in which the machine stood still"
     );
@@ -151,12 +151,12 @@ limits: {{sts_requests_per_second: 200, max_in_flight: 128}}
     let stalls = Stalls::default();
     tokio::select! {
         () = tokio::time::sleep(Duration::from_secs(40)) => {}
-        () = stalls.note(&aws.control, async || watch.is_healthy().await) => {}
+        () = stalls.note_of(&watch, &aws) => {}
     }
     watch.until("all that can answer still do", well).await;
 
     let healthy = (1..=1000).filter(|number| (number - 1) % 10 > 1);
-    let (longest, stood) = aws.longest_gap(healthy, settled, &stalls);
+    let (longest, stood) = stalls.longest_gap(&aws, healthy, settled);
     println!(
         "the longest gap of a healthy target was {longest:?} of 10 s, and {stood:?} in which the machine stood still"
     );

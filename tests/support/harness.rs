@@ -1,18 +1,15 @@
 //! A simulated AWS and a whole daemon on top of it, in this process, and how to look at them.
 
 use std::fmt::Debug;
-use std::time::Duration;
 
 use regwatch::aws::Overrides;
 use regwatch::model::AccountId;
 use regwatch::sim::{
-    AccessKey, Account, Call, Control, GovCloudState, Operation, Registration, RegistrationStatus, Script,
-    Sim, World,
+    AccessKey, Account, Control, GovCloudState, Registration, RegistrationStatus, Script, Sim, World,
 };
 use tokio::task::JoinSet;
 
 pub(crate) use crate::page::Page;
-use crate::stall::Stalls;
 use crate::watch::Watch;
 
 /// The management account, whose key the default credential chain finds.
@@ -71,32 +68,6 @@ impl Aws {
     /// A daemon on top of this AWS.
     pub(crate) async fn watch(&self, yaml: &str) -> Watch {
         Watch::start(yaml, self.overrides()).await
-    }
-
-    /// The longest time for which one of these members was not asked for its registration, from an offset on,
-    /// less what the machine stood still of it; and that alone.
-    pub(crate) fn longest_gap(
-        &self,
-        members: impl IntoIterator<Item = u64>,
-        from: Duration,
-        stalls: &Stalls,
-    ) -> (Duration, Duration) {
-        let calls = self.control.calls();
-        let gaps = members.into_iter().flat_map(|number| {
-            let mine = |call: &&Call| {
-                call.operation == Operation::GetRegisterAccountStatus
-                    && call.about == Some(id(number))
-                    && call.at > from
-            };
-            let times: Vec<_> = calls.iter().filter(mine).map(|call| call.at).collect();
-            assert!(times.len() >= 3, "member {number} was asked {} times", times.len());
-            let gap = |pair: &[Duration]| {
-                let stood = stalls.within(&(pair[0]..pair[1]));
-                (pair[1] - pair[0] - stood, stood)
-            };
-            times.windows(2).map(gap).max()
-        });
-        gaps.max().expect("there are members")
     }
 }
 

@@ -5,8 +5,11 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use regwatch::sim::Control;
+use regwatch::sim::{Call, Control, Operation};
 use tokio::time::sleep;
+
+use crate::harness::{Aws, id};
+use crate::watch::Watch;
 
 /// How often it is looked.
 const TICK: Duration = Duration::from_millis(20);
@@ -34,6 +37,11 @@ impl Stalls {
         }
     }
 
+    /// The same of a daemon: whether its loops turn, for which nothing depends on AWS.
+    pub(crate) async fn note_of(&self, watch: &Watch, aws: &Aws) {
+        self.note(&aws.control, async || assert_eq!(watch.get("/-/healthy").await.0, 200)).await;
+    }
+
     /// The stalls so far, in their order.
     pub(crate) fn seen(&self) -> Vec<Range<Duration>> {
         self.0.lock().expect("nobody panicked").clone()
@@ -46,7 +54,33 @@ impl Stalls {
         self.seen().into_iter().map(overlap).sum()
     }
 
-    /// The parts of a period in which it did not, each from some time after the stall before it.
+    /// The longest time for which one of these members was not asked for its registration, from an offset on,
+    /// less what the machine stood still of it; and that alone.
+    pub(crate) fn longest_gap(
+        &self,
+        aws: &Aws,
+        members: impl IntoIterator<Item = u64>,
+        from: Duration,
+    ) -> (Duration, Duration) {
+        let calls = aws.control.calls();
+        let gaps = members.into_iter().flat_map(|number| {
+            let mine = |call: &&Call| {
+                call.operation == Operation::GetRegisterAccountStatus
+                    && call.about == Some(id(number))
+                    && call.at > from
+            };
+            let times: Vec<_> = calls.iter().filter(mine).map(|call| call.at).collect();
+            assert!(times.len() >= 3, "member {number} was asked {} times", times.len());
+            let gap = |pair: &[Duration]| {
+                let stood = self.within(&(pair[0]..pair[1]));
+                (pair[1] - pair[0] - stood, stood)
+            };
+            times.windows(2).map(gap).max()
+        });
+        gaps.max().expect("there are members")
+    }
+
+    /// The parts of a period in which it did not stand still, each from some time after the stall before it.
     pub(crate) fn calm(&self, period: Range<Duration>, recovery: Duration) -> Vec<Range<Duration>> {
         let mut calm = Vec::new();
         let mut from = period.start;

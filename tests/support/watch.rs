@@ -37,11 +37,6 @@ impl Watch {
         (answer.status().as_u16(), answer.text().await.expect("a text"))
     }
 
-    /// Sees that the loops turn; nothing that it takes depends on AWS.
-    pub(crate) async fn is_healthy(&self) {
-        assert_eq!(self.get("/-/healthy").await.0, 200);
-    }
-
     pub(crate) async fn scrape(&self) -> Page {
         Page::of(&self.client, &self.url).await
     }
