@@ -15,10 +15,10 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, LogFilter};
 use crate::model::Word;
 use crate::sink::WebhookErrors;
-use crate::telemetry::{self, Format, Level};
+use crate::telemetry::{self, Format};
 
 /// The exit status for a configuration that cannot be used: `EX_CONFIG` of sysexits.h. A service manager
 /// need not try again until somebody has mended it.
@@ -37,9 +37,10 @@ struct Cli {
 
 #[derive(Debug, Args)]
 struct Log {
-    /// The least important log lines that are written
-    #[arg(long = "log.level", value_name = "LEVEL", default_value = "info", global = true)]
-    level: Level,
+    /// Which log lines are written: trace, debug, info, warn or error, and others for single modules, as in
+    /// info,poller=debug,http=trace
+    #[arg(long = "log.level", value_name = "FILTER", default_value_t, global = true)]
+    level: LogFilter,
 
     /// How a log line looks
     #[arg(long = "log.format", value_name = "FORMAT", default_value = "text", global = true)]
@@ -86,6 +87,10 @@ struct Web {
           value_parser = listen_address)]
     listen: Vec<std::net::SocketAddr>,
 
+    /// Let POST /-/reload have the configuration read anew, as SIGHUP does
+    #[arg(long = "web.enable-lifecycle")]
+    lifecycle: bool,
+
     /// How long calls in flight and open responses may take to end after a signal
     #[arg(long = "shutdown.grace-period", value_name = "DURATION", default_value = "25s", value_parser = duration)]
     grace: Duration,
@@ -94,25 +99,25 @@ struct Web {
 /// Does what the arguments say.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    telemetry::init(cli.log.level, cli.log.format);
+    let telemetry = telemetry::init(cli.log.level, cli.log.format);
+    let is_daemon = matches!(cli.command, Command::Run(_) | Command::Demo(_));
     let done = match cli.command {
-        Command::Run(run) => run.execute(),
+        Command::Run(run) => run.execute(&telemetry),
         Command::CheckConfig(check) => check.execute(),
         Command::Events(events) => events.execute(),
         Command::TestWebhook(test) => test.execute(),
         Command::Demo(demo) => demo.execute(),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.is::<ConfigError>() || error.is::<WebhookErrors>() => {
-            eprintln!("{error:#}");
-            ExitCode::from(EX_CONFIG)
-        }
-        Err(error) => {
-            eprintln!("regwatch: {error:#}");
-            ExitCode::FAILURE
-        }
+    let Err(error) = done else { return ExitCode::SUCCESS };
+    let is_of_configuration = error.is::<ConfigError>() || error.is::<WebhookErrors>();
+    let text = format!("{error:#}");
+    match is_of_configuration {
+        // What a daemon has to say is in its log, from the first line to the last.
+        _ if is_daemon => text.lines().for_each(|line| tracing::error!("{line}")),
+        true => eprintln!("{text}"),
+        false => eprintln!("regwatch: {text}"),
     }
+    if is_of_configuration { ExitCode::from(EX_CONFIG) } else { ExitCode::FAILURE }
 }
 
 /// Loads a configuration; its warnings go to standard error.

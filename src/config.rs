@@ -1,8 +1,8 @@
 //! The validated configuration: what the rest of regwatch may rely on.
 //!
 //! `yaml` makes a tree of the text, each node with its place; `section` and `value` take it apart;
-//! `polling`, `limits`, `store`, `identity`, `account` and `events` each know one part of the file, and
-//! `file` the whole.
+//! `polling`, `limits`, `store`, `identity`, `account`, `events` and `log` each know one part of the file,
+//! and `file` the whole.
 //! All note what is wrong in one report and go on, so that every mistake is told in one go. `fleet`
 //! turns the outcome into targets and quota scopes.
 
@@ -11,10 +11,12 @@ mod events;
 #[cfg(test)]
 mod example;
 mod file;
+mod filter;
 mod fleet;
 mod header;
 mod identity;
 mod limits;
+mod log;
 mod mistake;
 mod on;
 mod polling;
@@ -34,6 +36,7 @@ use std::time::Duration;
 use crate::model::{Account, Polling, Region};
 
 pub use self::events::{Source, Webhook, parse_webhook_url};
+pub use self::filter::{LogFilter, ParseLogFilterError};
 pub use self::mistake::{ConfigError, ConfigErrors, Mistake, Warning};
 pub use self::on::On;
 pub use self::role_arn::{ParseRoleArnError, RoleArn};
@@ -56,6 +59,8 @@ pub struct Config {
     pub accounts: Vec<WatchedAccount>,
     /// Who else hears of what happens. No two have the same name, and none is called `log`.
     pub webhooks: Vec<Webhook>,
+    /// Which log lines are written; `None` where the command line decides.
+    pub log: Option<LogFilter>,
 }
 
 impl Config {

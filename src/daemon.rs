@@ -6,11 +6,12 @@
 mod sinks;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -24,6 +25,7 @@ use crate::metrics::Metrics;
 use crate::model::{Fleet, Report, ScopeId, Snapshot};
 use crate::poller::{Poller, Surroundings};
 use crate::probe::AwsProber;
+use crate::reload::{self, Refused, Requests, Trigger};
 use crate::schedule::Capacity;
 use crate::store::Store;
 use crate::tracker::{Tracker, restore};
@@ -47,6 +49,10 @@ pub struct Options {
     pub grace: Duration,
     /// What takes the place of the environment.
     pub overrides: Overrides,
+    /// What is read when the configuration is to be read anew; `None` if there is no file.
+    pub config_file: Option<PathBuf>,
+    /// Whether a request over HTTP may have it read anew.
+    pub lifecycle: bool,
 }
 
 /// A daemon that is ready to run: its addresses are bound, its store is open, and nothing was called yet.
@@ -63,6 +69,10 @@ pub struct Daemon {
     around: Arc<Surroundings<AwsProber>>,
     ending: CancellationToken,
     grace: Duration,
+    config_file: Option<PathBuf>,
+    trigger: Trigger,
+    requests: Requests,
+    applied: watch::Sender<Arc<Config>>,
 }
 
 impl Daemon {
@@ -83,6 +93,7 @@ impl Daemon {
         let (tracker, look) =
             Tracker::new(snapshot, store.clone(), Arc::clone(&metrics), Arc::clone(&liveness));
         let ending = CancellationToken::new();
+        let (trigger, requests) = reload::channel();
         let view = View {
             snapshot: look,
             store: store.clone(),
@@ -90,6 +101,7 @@ impl Daemon {
             liveness: Arc::clone(&liveness),
             clock,
             stopping: ending.clone(),
+            reload: options.lifecycle.then(|| trigger.because("a request over HTTP")),
         };
         let server = Server::new(view).bind(&options.listen)?;
         let (reports, received) = mpsc::channel(REPORTS);
@@ -105,12 +117,39 @@ impl Daemon {
         });
         let known = config.store.path.is_some().then_some(known);
         let grace = options.grace;
-        Ok(Self { server, store, sinks, known, metrics, tracker, received, broker, around, ending, grace })
+        let (applied, _) = watch::channel(Arc::new(config));
+        Ok(Self {
+            server,
+            store,
+            sinks,
+            known,
+            metrics,
+            tracker,
+            received,
+            broker,
+            around,
+            ending,
+            grace,
+            config_file: options.config_file,
+            trigger,
+            requests,
+            applied,
+        })
     }
 
     /// Where HTTP is served.
     pub fn local_addrs(&self) -> &[SocketAddr] {
         self.server.local_addrs()
+    }
+
+    /// What has the configuration read anew.
+    pub fn trigger(&self) -> Trigger {
+        self.trigger.clone()
+    }
+
+    /// The configuration in force.
+    pub fn applied(&self) -> watch::Receiver<Arc<Config>> {
+        self.applied.subscribe()
     }
 
     /// Runs until `stop` is ready, then ends in the order in which the data flows.
@@ -136,6 +175,7 @@ impl Daemon {
             ended = unasked(&mut recording) => return Err(ended),
             ended = unasked(&mut delivering) => return Err(ended),
             ended = unasked(&mut serving) => return Err(ended),
+            () = placeholder(self.requests, self.config_file, self.applied) => {}
             () = stop => {}
         }
 
@@ -173,6 +213,24 @@ impl Daemon {
         }
         pollers
     }
+}
+
+/// Stands for the reload until it is merged: it reads the file and takes nothing of it over.
+async fn placeholder(
+    mut requests: Requests,
+    config_file: Option<PathBuf>,
+    applied: watch::Sender<Arc<Config>>,
+) {
+    while let Some(request) = requests.next().await {
+        let loaded = match &config_file {
+            Some(file) => {
+                Config::load(file).map_err(|error| Refused(format!("{:#}", anyhow::Error::from(error))))
+            }
+            None => Err(Refused("there is no configuration file to read".to_owned())),
+        };
+        request.answer(loaded.map(|(config, _)| drop(applied.send_replace(Arc::new(config)))));
+    }
+    std::future::pending().await
 }
 
 /// A long-lived task that tells at its end which it was.

@@ -8,6 +8,7 @@
 mod api;
 mod connection;
 mod crowd;
+mod lifecycle;
 mod routes;
 
 use std::future::poll_fn;
@@ -29,6 +30,7 @@ use crate::clock::Clock;
 use crate::liveness::Liveness;
 use crate::metrics::Metrics;
 use crate::model::Snapshot;
+use crate::reload::Trigger;
 use crate::store::Store;
 use crowd::Crowd;
 
@@ -46,7 +48,7 @@ const BACKLOG: u32 = 1024;
 /// pass each second, and a page of 10,000 targets is about that large when compressed.
 const SEND_BUFFER: u32 = 192 * 1024;
 
-/// All that a request may see: it looks, it never asks.
+/// All that a request may see. It looks, and asks for nothing but to have the configuration read anew.
 #[derive(Clone, Debug)]
 pub struct View {
     /// The latest of what is known.
@@ -61,6 +63,8 @@ pub struct View {
     pub clock: Clock,
     /// Cancelled when the shutdown begins: from then on regwatch is not ready.
     pub stopping: CancellationToken,
+    /// How a request has the configuration read anew; `None` where none may.
+    pub reload: Option<Trigger>,
 }
 
 /// A server that has yet to be bound.

@@ -24,7 +24,7 @@
 //! | layer | rooms |
 //! |-|-|
 //! | 0, pure | [`model`]: the values; [`schedule`]: the decisions; [`clock`]: wall time; [`liveness`]: whether the loops turn |
-//! | 1 | [`config`]: the file, validated, and the fleet that it names |
+//! | 1 | [`config`]: the file, validated, and the fleet that it names; [`reload`]: the wish to read it anew |
 //! | 2, edges | [`aws`]: clients and credentials; [`probe`]: the calls; [`store`]: what outlives the process; [`sink`]: where events go; [`metrics`]: the page; [`http`]: the server |
 //! | 3 | [`poller`] and [`tracker`]: the two loops |
 //! | 4 | [`daemon`]: wiring, supervision, the ordered end |
@@ -53,6 +53,7 @@ pub mod metrics;
 pub mod model;
 pub mod poller;
 pub mod probe;
+pub mod reload;
 pub mod schedule;
 pub mod sim;
 pub mod sink;

@@ -2,6 +2,7 @@
 //!
 //! Layer 0: nothing here awaits, does I/O or names a type of the AWS SDK.
 
+pub mod advice;
 mod event;
 mod observation;
 mod report;

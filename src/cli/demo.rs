@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::Web;
 use super::run::{bind, block_on, until_signalled};
+use super::signal::Hangup;
 use crate::aws::Overrides;
 use crate::config::Config;
 use crate::sim::Sim;
@@ -23,17 +24,18 @@ impl Demo {
         let Scene { world, access_key, config, sights } = demo_world();
         let (config, _) = Config::parse("the demo's configuration", &config)?;
         block_on(async {
+            let hangup = Hangup::listen()?;
             let sim = Sim::bind(world, ([127, 0, 0, 1], 0).into()).await;
             let sim = sim.context("no port for the simulated AWS")?;
             let overrides = Overrides::simulated(sim.url(), &access_key.id, &access_key.secret);
-            let daemon = bind(config, &self.web, overrides).await?;
+            let daemon = bind(config, &self.web, overrides, None).await?;
             println!("{}", guide(daemon.local_addrs()[0], &sim.url()));
             for (at, what) in sights {
                 println!("  {:>3} s  {what}", at.as_secs());
             }
             println!("\nCtrl-C ends it. The log:\n");
             tokio::select! {
-                ended = until_signalled(daemon) => ended,
+                ended = until_signalled(daemon, hangup) => ended,
                 () = sim.run(std::future::pending()) => anyhow::bail!("the simulated AWS ended by itself"),
             }
         })

@@ -1,16 +1,20 @@
 //! `regwatch run`: the daemon.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::Web;
-use super::signal::Termination;
+use super::signal::{Hangup, Termination};
 use crate::aws::Overrides;
 use crate::config::Config;
 use crate::daemon::{Daemon, Options};
+use crate::reload::Watch;
+use crate::telemetry::Telemetry;
 
 #[derive(Debug, Args)]
 pub(super) struct Run {
@@ -18,18 +22,51 @@ pub(super) struct Run {
     #[arg(long = "config.file", value_name = "FILE", default_value = "config.yaml")]
     config: PathBuf,
 
+    /// Read the configuration anew when the file changes, as SIGHUP does
+    #[arg(long = "config.watch")]
+    watch: bool,
+
     #[command(flatten)]
     web: Web,
 }
 
 impl Run {
-    pub(super) fn execute(self) -> anyhow::Result<()> {
-        let config = super::load(&self.config)?;
+    pub(super) fn execute(self, telemetry: &Telemetry) -> anyhow::Result<()> {
         block_on(async {
-            let daemon = bind(config, &self.web, Overrides::default()).await?;
-            until_signalled(daemon).await
+            let hangup = Hangup::listen()?;
+            let watch = match self.watch {
+                true => Some(Watch::begin(self.config.clone()).await),
+                false => None,
+            };
+            let (config, warnings) = Config::load(&self.config)?;
+            telemetry.configure(config.log.as_ref());
+            for warning in warnings {
+                tracing::warn!("{warning}");
+            }
+            let daemon = bind(config, &self.web, Overrides::default(), Some(self.config)).await?;
+            let (trigger, applied) = (daemon.trigger(), daemon.applied());
+            let watching = async {
+                match watch {
+                    Some(watch) => watch.run(trigger).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                ended = until_signalled(daemon, hangup) => ended,
+                never = watching => match never {},
+                never = obey(telemetry, applied) => match never {},
+            }
         })
     }
+}
+
+/// Has the log follow the configuration in force.
+async fn obey(telemetry: &Telemetry, mut applied: watch::Receiver<Arc<Config>>) -> Infallible {
+    while applied.changed().await.is_ok() {
+        telemetry.configure(applied.borrow_and_update().log.as_ref());
+    }
+    // The daemon is ending, and the log with it.
+    std::future::pending().await
 }
 
 /// A runtime for the rest of the process's life.
@@ -39,14 +76,21 @@ pub(super) fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow
 }
 
 /// Makes a daemon ready to run.
-pub(super) async fn bind(config: Config, web: &Web, overrides: Overrides) -> anyhow::Result<Daemon> {
-    let options = Options { listen: web.listen.clone(), grace: web.grace, overrides };
-    Daemon::bind(config, options).await
+pub(super) async fn bind(
+    config: Config,
+    web: &Web,
+    overrides: Overrides,
+    config_file: Option<PathBuf>,
+) -> anyhow::Result<Daemon> {
+    let (listen, grace, lifecycle) = (web.listen.clone(), web.grace, web.lifecycle);
+    Daemon::bind(config, Options { listen, grace, overrides, config_file, lifecycle }).await
 }
 
 /// Runs a daemon until the first signal, which ends it in order, or the second, which ends it at once.
-pub(super) async fn until_signalled(daemon: Daemon) -> anyhow::Result<()> {
+/// SIGHUP has the configuration read anew.
+pub(super) async fn until_signalled(daemon: Daemon, mut hangup: Hangup) -> anyhow::Result<()> {
     let mut signals = Termination::listen().context("cannot listen for signals")?;
+    let trigger = daemon.trigger().because("SIGHUP");
     let (stop, stopped) = oneshot::channel::<()>();
     let mut stop = Some(stop);
     let run = daemon.run(async {
@@ -54,9 +98,19 @@ pub(super) async fn until_signalled(daemon: Daemon) -> anyhow::Result<()> {
         let _ = stopped.await;
     });
     let mut run = std::pin::pin!(run);
+    // Beside the others: an end need not wait for a configuration to be read.
+    let reload = async {
+        loop {
+            hangup.next().await;
+            // What came of it is logged where it is answered.
+            let _ = trigger.pull().await;
+        }
+    };
+    let mut reload = std::pin::pin!(reload);
     loop {
         tokio::select! {
             done = &mut run => return done,
+            never = &mut reload => match never {},
             name = signals.next() => match stop.take() {
                 Some(stop) => {
                     tracing::info!("{name}: ending in order; a second signal ends at once");

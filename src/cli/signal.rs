@@ -1,4 +1,4 @@
-//! The signals that end a daemon.
+//! The signals that end a daemon, and the one that has its configuration read anew.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -23,5 +23,24 @@ impl Termination {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
         }
+    }
+}
+
+/// SIGHUP, as often as it comes; several that nobody has waited for are one.
+pub(super) struct Hangup(Signal);
+
+impl Hangup {
+    /// Takes the signal over from now on: it ends the process no more, whether or not anybody waits for it.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub(super) fn listen() -> std::io::Result<Self> {
+        Ok(Self(signal(SignalKind::hangup())?))
+    }
+
+    /// Waits for the next one.
+    pub(super) async fn next(&mut self) {
+        // There is a next one for as long as the runtime lives.
+        self.0.recv().await;
     }
 }

@@ -6,7 +6,8 @@ use super::mistake::Report;
 use super::polling::Cadence;
 use super::yaml::{self, Node, Value};
 use super::{
-    Config, Identity, Limits, On, account, events, file, header, identity, limits, on, polling, store,
+    Config, Identity, Limits, LogFilter, On, account, events, file, header, identity, limits, log, on,
+    polling, store,
 };
 
 const EXAMPLE: &str = include_str!("../../config.example.yaml");
@@ -36,6 +37,7 @@ fn the_example_shows_every_key() {
     expect(&["events", "webhooks", "*"], events::WEBHOOK_KEYS);
     expect(&["events", "webhooks", "*", "headers", "Authorization"], header::KEYS);
     expect(&["events", "webhooks", "*", "on"], on::KEYS);
+    expect(&["log"], log::KEYS);
 }
 
 #[test]
@@ -51,6 +53,7 @@ fn the_example_shows_the_defaults() {
     assert_eq!(role.session_name, identity::DEFAULT_SESSION_NAME);
     assert_eq!(config.webhooks[0].timeout, events::DEFAULT_TIMEOUT);
     assert_eq!(config.webhooks[0].on.kinds, On::default().kinds);
+    assert_eq!(config.log, Some(LogFilter::default()));
 }
 
 /// The keys of every mapping that a path leads to; `*` is each item of a list or mapping.

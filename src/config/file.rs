@@ -7,10 +7,10 @@ use super::polling::{self, Cadence};
 use super::section::Section;
 use super::value::list;
 use super::yaml::{self, Node, Value};
-use super::{Config, Store, events, limits, store};
+use super::{Config, Store, events, limits, log, store};
 
 /// The keys at the top of the file.
-pub(super) const KEYS: &[&str] = &["polling", "limits", "store", "identities", "accounts", "events"];
+pub(super) const KEYS: &[&str] = &["polling", "limits", "store", "identities", "accounts", "events", "log"];
 
 /// Reads a configuration; `None` where a mistake has been reported.
 pub(super) fn read(text: &str, report: &mut Report) -> Option<Config> {
@@ -45,6 +45,7 @@ pub(super) fn read(text: &str, report: &mut Report) -> Option<Config> {
     let known = report.is_clean().then_some(&accounts[..]);
     let webhooks = Section::open(part("events"), "`events`", events::KEYS, report)
         .and_then(|events| events::read(&events, known, report));
+    let log = Section::open(part("log"), "`log`", log::KEYS, report).and_then(|log| log::read(&log, report));
     if !report.is_clean() {
         return None;
     }
@@ -60,5 +61,6 @@ pub(super) fn read(text: &str, report: &mut Report) -> Option<Config> {
         identities: identities.finish()?,
         accounts,
         webhooks: webhooks?,
+        log: log?,
     })
 }

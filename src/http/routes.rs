@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
-use super::{View, api};
+use super::{View, api, lifecycle};
 use crate::liveness::Liveness;
 use crate::metrics::{CONTENT_TYPE, Page};
 
@@ -39,6 +39,7 @@ pub(super) fn router(view: View, keep_alive: Duration) -> Router {
         .route("/metrics", get(metrics))
         .route("/-/healthy", get(async |State(view): State<View>| health(&view.liveness)))
         .route("/-/ready", get(ready))
+        .route("/-/reload", lifecycle::routes())
         // A nested router sees its bare prefix and what is below, but not the slash alone.
         .route("/api/", any(api::nowhere))
         .nest("/api", api::router(&view, keep_alive))

@@ -7,6 +7,8 @@ mod durable;
 mod ending;
 mod environment;
 mod events;
+mod reload;
+mod telemetry;
 mod test_webhook;
 
 use std::process::Stdio;

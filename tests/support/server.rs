@@ -48,6 +48,7 @@ impl Running {
             store: memory().await,
             clock: Clock::starting_at(NOW.parse().expect("a time")),
             stopping: CancellationToken::new(),
+            reload: None,
         };
         Self::serve(view, snapshot, limits, grace, ([127, 0, 0, 1], 0).into())
     }

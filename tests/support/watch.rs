@@ -21,8 +21,13 @@ pub(crate) struct Watch {
 impl Watch {
     pub(crate) async fn start(yaml: &str, overrides: Overrides) -> Self {
         let (config, _) = Config::parse("test.yaml", yaml).unwrap_or_else(|error| panic!("{error}"));
-        let options =
-            Options { listen: vec![([127, 0, 0, 1], 0).into()], grace: Duration::from_secs(20), overrides };
+        let options = Options {
+            listen: vec![([127, 0, 0, 1], 0).into()],
+            grace: Duration::from_secs(20),
+            overrides,
+            config_file: None,
+            lifecycle: false,
+        };
         let daemon = Daemon::bind(config, options).await.expect("a free port");
         let url = format!("http://{}", daemon.local_addrs()[0]);
         let stop = CancellationToken::new();

@@ -7,7 +7,7 @@ use super::source::Source;
 /// layers, and within its own from its own room and the rows above it.
 const LAYERS: [&[&str]; 6] = [
     &["model", "schedule", "clock", "liveness"],
-    &["config"],
+    &["config", "reload"],
     &["aws", "probe", "store", "sink", "metrics", "http"],
     &["poller", "tracker"],
     &["daemon"],
