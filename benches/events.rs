@@ -17,8 +17,9 @@ use regwatch::config::Config;
 use regwatch::liveness::Liveness;
 use regwatch::metrics::Metrics;
 use regwatch::model::{
-    Account, Caller, Details, Event, Fleet, Pacing, Poll, Polling, Probe, Reading, Region, Report, Resource,
-    ResourceReading, Scope, ScopeId, Service, Snapshot, Status, Target, TargetId, Transition, TransitionKind,
+    Account, Caller, Details, Event, Fleet, Generation, Pacing, Poll, Polling, Probe, Reading, Region,
+    Report, Resource, ResourceReading, Scope, ScopeId, Service, Snapshot, Status, Target, TargetId,
+    Transition, TransitionKind,
 };
 use regwatch::sink::{Sink, Webhook};
 use regwatch::store::{Batch, Ledger, Store, StoreError};
@@ -84,13 +85,14 @@ async fn deliver(folder: &Path) -> f64 {
     let settings = &config.webhooks[0];
     let webhook = Webhook::open(settings, Clock::System).expect("a webhook");
     let (name, on) = (settings.name.clone(), settings.on.clone());
-    let sink = Sink::open(name, on, webhook, store.clone(), Clock::System).await.expect("a sink");
+    let sink = Sink::open(name, on, Arc::new(webhook), store.clone(), Clock::System).await.expect("a sink");
     let progress = sink.progress();
     persist(&store, EVENTS, 1000).await;
     let began = Instant::now();
     let draining = CancellationToken::new();
     draining.cancel();
-    sink.run(draining).await;
+    let (_held, no_changes) = mpsc::channel(1);
+    sink.run(no_changes, draining).await;
     assert_eq!(progress.delivered(), EVENTS as u64);
     EVENTS as f64 / began.elapsed().as_secs_f64()
 }
@@ -125,11 +127,12 @@ async fn quiet_polls(folder: &Path) {
     let writes = Arc::new(AtomicUsize::new(0));
     let ledger = Counted(open(&folder.join("quiet.db")).await, writes.clone());
     let snapshot = Snapshot::new(fleet, now());
-    let (metrics, liveness) = (Arc::new(Metrics::new()), Arc::new(Liveness::new(1)));
-    let (tracker, _look) = Tracker::new(snapshot, ledger, metrics, liveness);
+    let (metrics, liveness) = (Arc::new(Metrics::new()), Arc::new(Liveness::new()));
+    let (tracker, _look) = Tracker::new(snapshot, ledger, metrics, &liveness);
     let (reports, received) = mpsc::channel(1024);
     let mut tasks = JoinSet::new();
-    tasks.spawn(tracker.run(received));
+    let (_held, adoptions) = mpsc::channel(1);
+    tasks.spawn(tracker.run(received, adoptions));
     for target in 0..TARGETS {
         reports.send(polled(target)).await.expect("the tracker runs");
     }
@@ -203,5 +206,5 @@ fn polled(target: u32) -> Report {
         duration: Duration::from_millis(20),
         outcome: Ok(reading),
     };
-    Report::Polled { poll, pacing: Pacing::default() }
+    Report::Polled { generation: Generation(0), poll, scope: ScopeId(0), pacing: Pacing::default() }
 }

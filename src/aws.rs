@@ -9,20 +9,20 @@ mod chain;
 mod credentials;
 mod failure;
 mod line;
+mod slots;
 mod sts;
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use crate::model::Region;
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sts::config::{AppName, retry::RetryConfig, timeout::TimeoutConfig};
-use tokio::sync::Semaphore;
 
-use crate::model::Region;
-
-pub use broker::Broker;
+use self::slots::Slots;
+pub use broker::{Adoption, Broker, Needed};
+pub use chain::Chains;
 pub use credentials::{CredentialCache, Session};
 pub use failure::{classify, code_of, seconds};
 
@@ -62,7 +62,7 @@ pub struct Aws {
     /// AWS Security Token Service.
     sts: aws_sdk_sts::Client,
     /// One permit a call in flight, over all services.
-    slots: Arc<Semaphore>,
+    slots: Slots,
     overrides: Overrides,
     region: Region,
 }
@@ -78,7 +78,7 @@ impl Aws {
             fleetwise: aws_sdk_iotfleetwise::Client::new(&config),
             account: aws_sdk_account::Client::new(&config),
             sts: aws_sdk_sts::Client::new(&config),
-            slots: Arc::new(Semaphore::new(max_in_flight)),
+            slots: Slots::new(max_in_flight),
             overrides,
             region,
         }
@@ -91,8 +91,12 @@ impl Aws {
 
     /// Waits for one of the process's call slots; dropping what it returns frees the slot.
     pub async fn slot(&self) -> impl Drop + Send + use<> {
-        let slots = Arc::clone(&self.slots);
-        slots.acquire_owned().await.expect("the semaphore is never closed")
+        self.slots.take().await
+    }
+
+    /// Changes how many calls may be in flight. Those that are end as they would.
+    pub fn set_max_in_flight(&self, calls: usize) {
+        self.slots.resize(calls);
     }
 
     /// The default credential chain, or a profile of the shared configuration files.

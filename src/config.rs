@@ -100,6 +100,24 @@ impl Config {
         differing.map(|(name, _)| Arc::clone(name)).collect()
     }
 
+    /// The identities of an earlier configuration that stand for somebody else now, or for nobody: defined
+    /// otherwise, or assumed from one that is.
+    pub fn redefined(&self, before: &Self) -> HashSet<Arc<str>> {
+        let names = before.identities.keys();
+        names.filter(|name| !self.is_the_same(before, name)).map(Arc::clone).collect()
+    }
+
+    fn is_the_same(&self, before: &Self, name: &str) -> bool {
+        let definition = self.identities.get(name);
+        if definition.is_none() || definition != before.identities.get(name) {
+            return false;
+        }
+        match definition {
+            Some(Identity::AssumeRole(role)) => self.is_the_same(before, &role.from),
+            _ => true,
+        }
+    }
+
     fn is_per_account(&self, identity: &Identity) -> bool {
         match identity {
             Identity::AssumeRole(role) => {
@@ -204,4 +222,37 @@ pub struct GovCloud {
     /// The identity that asks: of the account itself, of its organization's management account, or of
     /// a delegated administrator.
     pub identity: Arc<str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(identities: &str) -> Config {
+        let yaml = format!(
+            "{{identities: {identities}, accounts: [{{id: '111122223333', govcloud: {{identity: hub}}}}]}}"
+        );
+        Config::parse("test.yaml", &yaml).unwrap_or_else(|error| panic!("{error}")).0
+    }
+
+    #[test]
+    fn an_identity_is_redefined_with_whatever_it_stands_on() {
+        let role = |from: &str, name: &str| {
+            format!("{{from: {from}, assume_role: {{role_arn: 'arn:aws:iam::{{account_id}}:role/{name}'}}}}")
+        };
+        let identities = |hub: &str, member: &str| {
+            let (member, further) = (role("hub", member), role("member", "further"));
+            parse(&format!("{{hub: {hub}, other: {{profile: other}}, member: {member}, further: {further}}}"))
+        };
+        let before = identities("{}", "regwatch");
+        let redefined = |now: &Config| {
+            let mut names: Vec<_> = now.redefined(&before).iter().map(|name| name.to_string()).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(redefined(&before), [""; 0]);
+        assert_eq!(redefined(&identities("{}", "watcher")), ["further", "member"]);
+        assert_eq!(redefined(&identities("{profile: hub}", "regwatch")), ["further", "hub", "member"]);
+        assert_eq!(redefined(&parse("{hub: {}}")), ["further", "member", "other"]);
+    }
 }

@@ -17,6 +17,14 @@
 //! It flows one way. Pollers know nothing of state, the tracker nothing of AWS, and readers never ask:
 //! they look. What the page shows does not wait for the store; what a sink delivers does.
 //!
+//! # Generations
+//!
+//! The configuration can change while all this goes on. A new one is a generation: read and opened as a whole,
+//! or refused as a whole, it then takes over from the one before, part by part against the way of the data:
+//! the tracker first, which translates what is still said of the generation before, then credentials, then
+//! the pollers. What stays the same keeps its state, its place in time, its credentials and its backoff.
+//! `daemon` leads a generation in; each part knows how to go over by itself (`adopt`).
+//!
 //! # The rooms
 //!
 //! A file imports only from lower layers, or from rooms that stand before its own in the same layer.
@@ -37,6 +45,7 @@
 //! - Only `probe` and `aws` name the AWS SDK.
 //! - Only `daemon` starts long-lived tasks, and it joins each; `http` and `sim` start one a connection.
 //! - `http` cannot reach a poller.
+//! - A target is never asked by two at once, whatever the configuration does.
 //! - Wall time is read by `clock` alone.
 //! - Nothing but the demo names `sim`.
 //!

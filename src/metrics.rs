@@ -20,8 +20,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
 };
+use tokio::sync::watch;
 
 pub use page::Page;
 
@@ -55,7 +56,10 @@ pub struct Metrics {
     store_pending_events: IntGauge,
     store_write_failures: IntCounter,
     store_dropped_events: IntCounter,
-    sinks: Arc<[Arc<Progress>]>,
+    config_reload_succeeded: IntGauge,
+    config_reloaded_at: Gauge,
+    /// Who is there changes with the configuration; a page goes on with those that it began with.
+    sinks: watch::Sender<Arc<[Arc<Progress>]>>,
 }
 
 impl Metrics {
@@ -80,6 +84,9 @@ impl Metrics {
             "Attempts to write states and events to the store that failed; each is made again.";
         let dropped = "Events that a sink had yet to deliver when the store had to drop them, to keep to \
                        store.max_events.";
+        let succeeded =
+            "Whether the configuration could be read the last time that it was, the start included.";
+        let reloaded_at = "When the configuration in force was read, in Unix seconds.";
         let metrics = Self {
             registry: Registry::new(),
             poll_duration: HistogramVec::new(poll_duration.buckets(POLL_DURATION_BUCKETS.into()), &["probe"])
@@ -94,7 +101,14 @@ impl Metrics {
                 .expect(WELL_FORMED),
             store_dropped_events: IntCounter::new("regwatch_store_dropped_events_total", dropped)
                 .expect(WELL_FORMED),
-            sinks: [].into(),
+            config_reload_succeeded: IntGauge::new("regwatch_config_last_reload_successful", succeeded)
+                .expect(WELL_FORMED),
+            config_reloaded_at: Gauge::new(
+                "regwatch_config_last_reload_success_timestamp_seconds",
+                reloaded_at,
+            )
+            .expect(WELL_FORMED),
+            sinks: watch::Sender::new([].into()),
         };
         for probe in [Probe::FleetWise, Probe::GovCloud] {
             metrics.poll_duration.with_label_values(&[probe.as_str()]);
@@ -115,6 +129,8 @@ impl Metrics {
             self.registry.register(Box::new(self.store_pending_events.clone())),
             self.registry.register(Box::new(self.store_write_failures.clone())),
             self.registry.register(Box::new(self.store_dropped_events.clone())),
+            self.registry.register(Box::new(self.config_reload_succeeded.clone())),
+            self.registry.register(Box::new(self.config_reloaded_at.clone())),
             self.registry.register(Box::new(build_info())),
             #[cfg(target_os = "linux")]
             self.registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self())),
@@ -124,9 +140,20 @@ impl Metrics {
         }
     }
 
-    /// The same, with these sinks on the page; no two of them have the same name.
-    pub fn with_sinks(self, sinks: impl IntoIterator<Item = Arc<Progress>>) -> Self {
-        Self { sinks: sinks.into_iter().collect(), ..self }
+    /// Has these sinks on the pages from now on; no two of them have the same name.
+    pub fn show_sinks(&self, sinks: impl IntoIterator<Item = Arc<Progress>>) {
+        self.sinks.send_replace(sinks.into_iter().collect());
+    }
+
+    /// Takes note that a configuration has come into force.
+    pub fn config_loaded(&self, now: Timestamp) {
+        self.config_reload_succeeded.set(1);
+        self.config_reloaded_at.set(now.as_duration().as_secs_f64());
+    }
+
+    /// Takes note that a configuration was refused, and the one before stays in force.
+    pub fn config_refused(&self) {
+        self.config_reload_succeeded.set(0);
     }
 
     /// Takes note of a poll: how late its call was made, and how long the call took.
@@ -160,7 +187,8 @@ impl Metrics {
 
     /// The page for a snapshot, piece by piece: what a slow reader holds is one piece, not the page.
     pub fn page(&self, snapshot: Arc<Snapshot>, now: Timestamp) -> Page {
-        Page::new(snapshot, Arc::clone(&self.sinks), now, self.registry.clone())
+        let sinks = Arc::clone(&self.sinks.borrow());
+        Page::new(snapshot, sinks, now, self.registry.clone())
     }
 
     /// The same page in one text.

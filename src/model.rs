@@ -8,6 +8,7 @@ mod observation;
 mod report;
 mod state;
 mod status;
+mod succession;
 mod target;
 mod word;
 
@@ -18,8 +19,9 @@ pub use observation::{
 pub use report::{Pacing, Poll, Report};
 pub use state::{ResourceState, ScopeState, Snapshot, TargetState, TransitionCount};
 pub use status::{Phase, Resource, Status};
+pub use succession::Succession;
 pub use target::{
-    Account, AccountId, Caller, Fleet, ParseAccountIdError, Polling, Probe, Region, Scope, ScopeId, Service,
-    Target, TargetId,
+    Account, AccountId, Caller, Fleet, Generation, ParseAccountIdError, Polling, Probe, Region, Scope,
+    ScopeId, Service, Target, TargetId,
 };
 pub use word::Word;

@@ -2,23 +2,31 @@
 //!
 //! It knows nothing of states but how closely they want to be watched. Being throttled is a fact about
 //! the scope's bucket, so the gate and the learnt rate are local to the loop, and no other scope notices.
+//! A new configuration changes what the loop polls and how often, and not what it has learnt: see
+//! `assignment`.
+
+mod assignment;
+mod step;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::liveness::Liveness;
-use crate::model::{Failure, Fleet, Pacing, Phase, Poll, Report, Scope, ScopeId, TargetId};
+use crate::liveness::{Liveness, Loop, Promise};
+use crate::model::{Pacing, Phase, Poll, Report, Scope, ScopeId, TargetId};
 use crate::probe::{Asked, Prober};
 use crate::schedule::{Answer, Backoff, Cadence, DueQueue, Pace, Permit, interval};
+
+pub use self::assignment::{Assignment, Orders};
+use self::assignment::{Dissolved, place_among};
+use self::step::{Due, Ended, Step, Work};
 
 /// Calls of one scope that may be in flight at once, as seconds of its limit: as many as answers that
 /// take the usual timeout keep open, so that some silent targets do not hold up the others.
@@ -31,11 +39,9 @@ const IN_FLIGHT: (f64, f64) = (2.0, 64.0);
 /// timeout that can be configured, and the rest for a slot, when thousands of other targets hang.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
-/// What all pollers of a generation share.
+/// What all pollers share for as long as the process lives.
 #[derive(Debug)]
 pub struct Surroundings<P> {
-    /// What is watched.
-    pub fleet: Arc<Fleet>,
     /// Who asks AWS.
     pub prober: P,
     /// Where reports go.
@@ -44,22 +50,26 @@ pub struct Surroundings<P> {
     pub liveness: Arc<Liveness>,
     /// What the wall time in reports is taken from.
     pub clock: Clock,
-    /// When the generation began: the origin of every target's cadence.
+    /// The origin of every target's cadence, the same for all generations: an unchanged target keeps its
+    /// place in time.
     pub anchor: Instant,
-    /// Over how long the first polls are spread.
-    pub start_window: Duration,
 }
 
 /// The loop of one quota scope.
 pub struct Poller<P: Prober> {
     around: Arc<Surroundings<P>>,
+    orders: watch::Receiver<Orders>,
+    assignment: Arc<Assignment>,
     scope: ScopeId,
+    promise: Promise,
     pace: Pace,
     due: DueQueue,
     /// How each target is doing, in the order of the scope's targets.
     courses: Vec<Course>,
+    /// Targets that are not due yet because somebody else may still be asking about them.
+    newcomers: Vec<TargetId>,
     /// What is under way: signing in and calling.
-    steps: FuturesUnordered<BoxFuture<'static, Step<P::Session>>>,
+    steps: FuturesUnordered<Step<P::Session>>,
     /// Signed in, and waiting for the pace.
     ready: VecDeque<(Due, P::Session)>,
     calls: usize,
@@ -67,51 +77,62 @@ pub struct Poller<P: Prober> {
     random: fastrand::Rng,
 }
 
+/// Why a poller has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// It was told to. Who it was.
+    Stopped(Loop),
+    /// Its scope is not in the configuration any more.
+    Dissolved,
+}
+
 /// What the scheduling of one target needs to remember.
+#[derive(Default)]
 struct Course {
     phase: Phase,
     /// There only while the target fails: most never do.
     backoff: Option<Box<Backoff>>,
 }
 
-/// A target whose time has come, and since when.
-#[derive(Clone, Copy)]
-struct Due {
-    target: TargetId,
-    at: Instant,
-}
-
-/// What has come to its end.
-enum Step<S> {
-    SignedIn(Due, Result<S, Failure>),
-    Answered(Due, Permit, Asked),
-}
-
 impl<P: Prober> Poller<P> {
-    /// A poller for a scope, with every target due within the start window.
-    pub fn new(around: Arc<Surroundings<P>>, scope: ScopeId, seed: u64) -> Self {
-        let Scope { limit, targets, .. } = around.fleet.scope(scope);
+    /// A poller for a scope of the orders of now, which are settled: every target is due within the start
+    /// window.
+    pub fn new(
+        around: Arc<Surroundings<P>>,
+        mut orders: watch::Receiver<Orders>,
+        scope: ScopeId,
+        seed: u64,
+    ) -> Self {
+        let assignment = Arc::clone(&orders.borrow_and_update().assignment);
+        let Scope { limit, targets, service, region, caller, .. } = assignment.fleet.scope(scope);
+        let now = Instant::now();
         let mut due = DueQueue::with_capacity(targets.len());
         for &target in targets {
-            let cadence = Cadence::new(around.fleet.target(target), around.anchor);
-            due.push(target, cadence.first(around.start_window));
+            let cadence = Cadence::new(assignment.fleet.target(target), around.anchor);
+            due.push(target, cadence.first(now, assignment.start_window));
         }
+        let who = Loop::Poller { service: *service, region: region.clone(), caller: caller.clone() };
         Self {
-            pace: Pace::new(*limit, around.anchor, seed),
+            promise: around.liveness.promise(who),
+            pace: Pace::new(*limit, now, seed),
             due,
-            courses: targets.iter().map(|_| Course { phase: Phase::Settled, backoff: None }).collect(),
+            courses: targets.iter().map(|_| Course::default()).collect(),
+            newcomers: Vec::new(),
             steps: FuturesUnordered::new(),
             ready: VecDeque::new(),
             calls: 0,
-            most_steps: (limit * IN_FLIGHT_SECONDS).ceil().clamp(IN_FLIGHT.0, IN_FLIGHT.1) as usize,
+            most_steps: most_steps(*limit),
             random: fastrand::Rng::with_seed(seed),
             scope,
+            assignment,
+            orders,
             around,
         }
     }
 
-    /// Polls until it is told to stop; a call in flight then still ends, or times out.
-    pub async fn run(mut self, stop: CancellationToken) {
+    /// Polls until its scope is gone, or it is told to stop; then a call in flight still ends, or times
+    /// out.
+    pub async fn run(mut self, stop: CancellationToken) -> Finish {
         loop {
             let next = self.next_turn();
             self.promise(next);
@@ -119,6 +140,10 @@ impl<P: Prober> Poller<P> {
                 // What has come to its end comes before what is next: an answer may close the gate.
                 biased;
                 () = stop.cancelled() => break,
+                // It ends only with the daemon, which tells to stop first.
+                Ok(()) = self.orders.changed() => if let Err(Dissolved) = self.obey() {
+                    return Finish::Dissolved;
+                },
                 Some(step) = self.steps.next() => self.go_on(step).await,
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => self.turn(),
             }
@@ -126,11 +151,11 @@ impl<P: Prober> Poller<P> {
         while self.calls > 0
             && let Some(step) = self.steps.next().await
         {
-            if let Step::Answered(due, permit, asked) = step {
+            if let Ended::Answered(due, permit, asked) = step {
                 self.answered(due, permit, asked).await;
             }
         }
-        self.around.liveness.poller_rests(self.scope);
+        Finish::Stopped(self.promise.who().clone())
     }
 
     /// When the next step may be begun; `None` while only the end of another can bring it nearer.
@@ -152,25 +177,24 @@ impl<P: Prober> Poller<P> {
         if let Some((due, session)) = self.ready.pop_front() {
             let permit = self.pace.start(now);
             self.calls += 1;
-            self.steps.push(Box::pin(async move {
-                let asked = around.prober.ask(around.fleet.target(due.target), session).await;
-                Step::Answered(due, permit, asked)
-            }));
-        } else if let Some((target, at)) = self.due.pop_due(now) {
-            self.steps.push(Box::pin(async move {
-                let session = around.prober.sign_in(around.fleet.target(target)).await;
-                Step::SignedIn(Due { target, at }, session)
-            }));
+            // Its own copy, or a call that hangs would keep a whole fleet of long ago in memory.
+            let target = self.assignment.fleet.target(due.target).clone();
+            let call = Box::pin(async move { around.prober.ask(&target, session).await });
+            self.steps.push(Step { due, work: Work::Calling(permit, call) });
+        } else if let Some((id, at)) = self.due.pop_due(now) {
+            let target = self.assignment.fleet.target(id).clone();
+            let work = Work::SigningIn(Box::pin(async move { around.prober.sign_in(&target).await }));
+            self.steps.push(Step { due: Due { target: id, at }, work });
         }
     }
 
-    async fn go_on(&mut self, step: Step<P::Session>) {
+    async fn go_on(&mut self, step: Ended<P::Session>) {
         match step {
-            Step::SignedIn(due, Ok(session)) => self.ready.push_back((due, session)),
-            Step::SignedIn(due, Err(failure)) => {
+            Ended::SignedIn(due, Ok(session)) => self.ready.push_back((due, session)),
+            Ended::SignedIn(due, Err(failure)) => {
                 self.conclude(due, Asked { at: Instant::now(), outcome: Err(failure) }).await;
             }
-            Step::Answered(due, permit, asked) => self.answered(due, permit, asked).await,
+            Ended::Answered(due, permit, asked) => self.answered(due, permit, asked).await,
         }
     }
 
@@ -201,15 +225,16 @@ impl<P: Prober> Poller<P> {
             throttled: self.pace.throttled(),
         };
         // The tracker ends after the pollers; when it has gone, nobody is left to tell.
-        let _ = self.around.reports.send(Report::Polled { poll, pacing }).await;
+        let generation = self.assignment.fleet.generation;
+        let report = Report::Polled { generation, poll, scope: self.scope, pacing };
+        let _ = self.around.reports.send(report).await;
     }
 
     /// When the target is asked again.
     fn reschedule(&mut self, target: TargetId, asked: &Asked, now: Instant) -> Instant {
-        let config = self.around.fleet.target(target);
-        let targets = &self.around.fleet.scope(self.scope).targets;
-        let place = targets.binary_search(&target).expect("a scope's targets are in ascending order");
-        let course = &mut self.courses[place];
+        let fleet = &self.assignment.fleet;
+        let config = fleet.target(target);
+        let course = &mut self.courses[place_among(&fleet.scope(self.scope).targets, target)];
         let cadence = Cadence::new(config, self.around.anchor);
         match &asked.outcome {
             Ok(reading) => {
@@ -225,13 +250,17 @@ impl<P: Prober> Poller<P> {
     }
 
     fn promise(&self, next: Option<Instant>) {
-        let liveness = &self.around.liveness;
         match next {
-            Some(at) => liveness.poller_back_by(self.scope, at),
-            None if self.steps.is_empty() => liveness.poller_rests(self.scope),
-            None => liveness.poller_back_by(self.scope, Instant::now() + LONGEST_WAIT),
+            Some(at) => self.promise.back_by(at),
+            None if self.steps.is_empty() => self.promise.rests(),
+            None => self.promise.back_by(Instant::now() + LONGEST_WAIT),
         }
     }
+}
+
+/// How many steps may be under way at once.
+fn most_steps(limit: f64) -> usize {
+    (limit * IN_FLIGHT_SECONDS).ceil().clamp(IN_FLIGHT.0, IN_FLIGHT.1) as usize
 }
 
 #[cfg(test)]

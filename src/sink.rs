@@ -18,6 +18,6 @@ pub use cloudevent::{CloudEvent, EventData};
 pub use delivery::{Deliver, Refusal, RefusalReason};
 pub use log::Log;
 pub use progress::Progress;
-pub use run::Sink;
+pub use run::{Change, Sink};
 pub use sample::sample;
 pub use webhook::{Answer, Webhook, WebhookError, WebhookErrors};

@@ -85,13 +85,25 @@ pub trait Ledger: Send + Sync + 'static {
     fn commit(&self, batch: Arc<Batch>) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
+/// How much of the event log is kept.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    retention: Duration,
+    max_events: u64,
+}
+
+impl From<&config::Store> for Bounds {
+    fn from(&config::Store { retention, max_events, .. }: &config::Store) -> Self {
+        Self { retention, max_events }
+    }
+}
+
 /// The store at work. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
     engine: Sqlite,
     latest: Arc<watch::Sender<u64>>,
-    retention: Duration,
-    max_events: u64,
+    bounds: Arc<watch::Sender<Bounds>>,
     /// Held for its drop; nobody else can use a store in memory, and who only reads needs none.
     lock: Option<Arc<Lock>>,
 }
@@ -135,10 +147,14 @@ impl Store {
         Ok(Self {
             engine,
             latest: Arc::new(watch::Sender::new(latest)),
-            retention: settings.retention,
-            max_events: settings.max_events,
+            bounds: Arc::new(watch::Sender::new(settings.into())),
             lock,
         })
+    }
+
+    /// Keeps as much of the event log as these settings say from now on. Their path is not looked at.
+    pub fn set_bounds(&self, settings: &config::Store) {
+        self.bounds.send_replace(settings.into());
     }
 
     /// The states that are kept; none in memory, where nobody would read them again.

@@ -4,6 +4,7 @@
 //! What it shows is what it knows, whether or not the store can be written; the sinks hear of an event
 //! when it is in the store, and not before.
 
+mod adoption;
 mod outbox;
 mod saved;
 
@@ -13,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::liveness::Liveness;
+use crate::liveness::{Liveness, Loop, Promise};
 use crate::metrics::Metrics;
 use crate::model::{
     AccountId, Caller, Event, FailureReason, Pacing, Poll, Region, Report, Scope, ScopeId, ScopeState,
@@ -21,6 +22,8 @@ use crate::model::{
 };
 use crate::store::Ledger;
 
+pub use self::adoption::Adoption;
+use self::adoption::Earlier;
 use self::outbox::Outbox;
 pub use self::saved::restore;
 
@@ -44,7 +47,8 @@ pub struct Tracker<L> {
     published: watch::Sender<Arc<Snapshot>>,
     outbox: Outbox<L>,
     metrics: Arc<Metrics>,
-    liveness: Arc<Liveness>,
+    promise: Promise,
+    earlier: Option<Earlier>,
 }
 
 impl<L: Ledger + Clone> Tracker<L> {
@@ -53,20 +57,22 @@ impl<L: Ledger + Clone> Tracker<L> {
         snapshot: Snapshot,
         ledger: L,
         metrics: Arc<Metrics>,
-        liveness: Arc<Liveness>,
+        liveness: &Arc<Liveness>,
     ) -> (Self, watch::Receiver<Arc<Snapshot>>) {
         let (published, look) = watch::channel(Arc::new(snapshot.clone()));
         let outbox = Outbox::new(ledger, Arc::clone(&metrics));
-        (Self { snapshot, published, outbox, metrics, liveness }, look)
+        let promise = liveness.promise(Loop::Tracker);
+        (Self { snapshot, published, outbox, metrics, promise, earlier: None }, look)
     }
 
-    /// Takes in reports until the last sender has gone.
-    pub async fn run(mut self, mut reports: mpsc::Receiver<Report>) {
+    /// Takes in reports until the last sender has gone, and goes over to another generation when it is told
+    /// to.
+    pub async fn run(mut self, mut reports: mpsc::Receiver<Report>, mut adoptions: mpsc::Receiver<Adoption>) {
         let mut batch = Vec::with_capacity(BATCH);
         let mut publish_at: Option<Instant> = None;
         loop {
             let wake = publish_at.unwrap_or_else(|| Instant::now() + HEARTBEAT);
-            self.liveness.tracker_back_by(wake);
+            self.promise.back_by(wake);
             tokio::select! {
                 count = reports.recv_many(&mut batch, BATCH) => {
                     if count == 0 {
@@ -75,6 +81,7 @@ impl<L: Ledger + Clone> Tracker<L> {
                     publish_at = publish_at.or_else(|| Some(Instant::now() + PUBLISH_AFTER));
                     batch.drain(..).for_each(|report| self.take(report));
                 }
+                Some(adoption) = adoptions.recv() => self.adopt(adoption, &mut reports),
                 () = self.outbox.turn() => {}
                 () = sleep_until(wake) => {}
             }
@@ -96,13 +103,20 @@ impl<L: Ledger + Clone> Tracker<L> {
 
     fn take(&mut self, report: Report) {
         match report {
-            Report::Polled { poll, pacing } => {
-                let scope = self.snapshot.fleet.target(poll.target).scope;
-                self.pace(scope, pacing);
-                self.snapshot.scopes[scope.0 as usize].attempted = true;
-                self.record(poll);
+            Report::Polled { generation, poll, scope, pacing } => {
+                if let Some(scope) = self.scope_now(generation, scope) {
+                    self.pace(scope, pacing);
+                    self.snapshot.scopes[scope.0 as usize].attempted = true;
+                }
+                if let Some(target) = self.target_now(generation, poll.target) {
+                    self.record(Poll { target, ..poll });
+                }
             }
-            Report::Paced(scope, pacing) => self.pace(scope, pacing),
+            Report::Paced { generation, scope, pacing } => {
+                if let Some(scope) = self.scope_now(generation, scope) {
+                    self.pace(scope, pacing);
+                }
+            }
             Report::Caller { identity, account } => self.name_callers(&Caller::Identity(identity), account),
             Report::Refreshed(outcome) => self.metrics.credentials_refreshed(outcome),
         }
@@ -130,7 +144,7 @@ impl<L: Ledger + Clone> Tracker<L> {
             self.outbox.changed(id);
         }
         for transition in transitions {
-            self.outbox.push(id, Event::new(target, transition, &state.details));
+            self.outbox.push(Event::new(target, transition, &state.details));
         }
     }
 

@@ -1,26 +1,31 @@
 //! Who fetches credentials: one task, so that each is fetched once however many wait for it, and so that
-//! STS is paced like any quota scope.
+//! STS is paced like any quota scope. It lives as long as the process, and goes over from one generation of
+//! identities to the next.
+
+mod adoption;
+mod step;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
 use futures_util::StreamExt;
-use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::credentials::{Cached, CredentialCache, Issued, Key, Request, Session};
+use super::chain::Chains;
+use super::credentials::{Cached, CredentialCache, Issued, Key, Request, Session, Vault};
 use super::line::{Lines, Turn};
 use super::{Aws, chain, sts};
 use crate::clock::Clock;
 use crate::config::{Config, Identity};
-use crate::model::{AccountId, Failure, FailureReason, Fleet, Report, ScopeId};
-use crate::schedule::{Answer, Backoff, Permit};
+use crate::model::{AccountId, Failure, FailureReason, Fleet, Generation, Report, ScopeId};
+use crate::schedule::{Answer, Backoff};
+
+pub use self::adoption::{Adoption, Needed};
+use self::step::{Ended, Step, Work};
 
 /// Wishes that may wait: one for every poller that may be waking at once, and more only delay it.
 const REQUESTS: usize = 1024;
@@ -31,9 +36,10 @@ const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 /// The task that fetches credentials.
 pub struct Broker {
     aws: Aws,
+    generation: Generation,
     identities: BTreeMap<Arc<str>, Identity>,
     scopes: BTreeMap<Arc<str>, ScopeId>,
-    chains: HashMap<Arc<str>, SharedCredentialsProvider>,
+    chains: Chains,
     /// The account behind each identity that is not a role, once STS has told it.
     callers: HashMap<Arc<str>, AccountId>,
     cache: CredentialCache,
@@ -42,14 +48,21 @@ pub struct Broker {
     lines: Lines,
     wanted: HashMap<Key, Wanted>,
     failed: HashMap<Key, Failed>,
-    steps: FuturesUnordered<BoxFuture<'static, Step>>,
+    steps: FuturesUnordered<Step>,
     random: fastrand::Rng,
 }
 
 /// A fetch under way.
 struct Wanted {
+    /// The account that it is made for; where the credentials are the same for all, one of them.
     account: AccountId,
-    waiters: Vec<oneshot::Sender<Result<Session, Failure>>>,
+    waiters: Vec<Waiter>,
+}
+
+/// Somebody who waits for credentials, and for which account.
+struct Waiter {
+    account: AccountId,
+    reply: oneshot::Sender<Result<Session, Failure>>,
 }
 
 /// A fetch that failed, and from when on another may be made.
@@ -57,14 +70,6 @@ struct Failed {
     failure: Failure,
     until: Instant,
     backoff: Backoff,
-}
-
-/// What a fetch has come to.
-enum Step {
-    /// The credentials that STS is to be called with.
-    Base(Key, Result<Credentials, Failure>),
-    /// STS has answered.
-    Answered(Key, ScopeId, Permit, Result<Issued, Failure>),
 }
 
 impl Broker {
@@ -78,26 +83,13 @@ impl Broker {
         clock: Clock,
     ) -> (Self, CredentialCache) {
         let (sender, requests) = mpsc::channel(REQUESTS);
-        let cache = CredentialCache {
-            sessions: Arc::default(),
-            requests: sender,
-            per_account: Arc::new(config.identities_per_account()),
-            clock,
-        };
-        let mut chains = HashMap::new();
-        for (name, identity) in &config.identities {
-            let profile = match identity {
-                Identity::DefaultChain => None,
-                Identity::Profile(profile) => Some(profile.as_str()),
-                Identity::AssumeRole(_) => continue,
-            };
-            if let Some(provider) = aws.credential_chain(profile).await {
-                chains.insert(Arc::clone(name), provider);
-            }
-        }
+        let vault = Vault { per_account: config.identities_per_account(), ..Vault::default() };
+        let cache = CredentialCache::new(vault, sender, clock);
+        let chains = aws.chains(config).await;
         let mut random = fastrand::Rng::new();
         let broker = Self {
             lines: Lines::new(fleet, &mut random),
+            generation: fleet.generation,
             scopes: fleet.sts_scopes.clone(),
             identities: config.identities.clone(),
             cache: cache.clone(),
@@ -114,12 +106,14 @@ impl Broker {
         (broker, cache)
     }
 
-    /// Serves wishes until it is told to stop; who still waits then is told so.
-    pub async fn run(mut self, stop: CancellationToken) {
+    /// Serves wishes, and goes over to another generation when it is told of one, until it is told to stop;
+    /// who still waits then is told so.
+    pub async fn run(mut self, mut adoptions: mpsc::Receiver<Adoption>, stop: CancellationToken) {
         loop {
             let next = self.lines.next_call();
             tokio::select! {
                 () = stop.cancelled() => return,
+                Some(adoption) = adoptions.recv() => self.adopt(adoption),
                 Some(request) = self.requests.recv() => self.ask(request),
                 Some(step) = self.steps.next() => self.go_on(step).await,
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => self.call(),
@@ -128,15 +122,18 @@ impl Broker {
     }
 
     fn ask(&mut self, request: Request) {
-        let Request { key, account, reply } = request;
+        let Request { identity, account, reply } = request;
+        if !self.identities.contains_key(&identity) {
+            // It went while the wish was on its way, and with it whoever wished.
+            return;
+        }
+        let (key, cached) = self.cache.look(&identity, account);
         if let Some(wanted) = self.wanted.get_mut(&key) {
-            wanted.waiters.extend(reply);
+            wanted.waiters.extend(reply.map(|reply| Waiter { account, reply }));
             return;
         }
         // Fetched while the wish was on its way.
-        if let Some(cached) =
-            self.cache.read(&key).filter(|cached| self.cache.clock.now() < cached.refresh_at)
-        {
+        if let Some(cached) = cached.filter(|cached| self.cache.clock.now() < cached.refresh_at) {
             if let Some(reply) = reply {
                 let _ = reply.send(Ok(cached.session));
             }
@@ -153,40 +150,40 @@ impl Broker {
             return;
         }
         self.steps.push(self.base(key.clone(), account));
-        self.wanted.insert(key, Wanted { account, waiters: reply.into_iter().collect() });
+        let waiters = reply.map(|reply| Waiter { account, reply }).into_iter().collect();
+        self.wanted.insert(key, Wanted { account, waiters });
     }
 
     /// Gets what STS is to be called with: the credentials of the role's `from`, or the chain's own.
-    fn base(&self, key: Key, account: AccountId) -> BoxFuture<'static, Step> {
-        match &self.identities[&key.identity] {
+    fn base(&self, key: Key, account: AccountId) -> Step {
+        let work = match &self.identities[&key.identity] {
             Identity::AssumeRole(role) => {
                 let (cache, from) = (self.cache.clone(), Arc::clone(&role.from));
-                Box::pin(async move {
-                    let session = cache.get(&from, account).await;
-                    Step::Base(key, session.map(|session| session.credentials))
-                })
+                Work::Base(Box::pin(async move {
+                    cache.get(&from, account).await.map(|session| session.credentials)
+                }))
             }
             Identity::DefaultChain | Identity::Profile(_) => {
-                let chain = self.chains.get(&key.identity).cloned();
-                Box::pin(async move { Step::Base(key, chain::provide(chain).await) })
+                Work::Base(Box::pin(chain::provide(self.chains.get(&key.identity))))
             }
-        }
+        };
+        Step { key, work }
     }
 
-    async fn go_on(&mut self, step: Step) {
-        match step {
-            Step::Base(key, Err(failure)) => self.fail(&key, failure, None).await,
-            Step::Base(key, Ok(credentials)) => match self.callers.get(&key.identity) {
+    async fn go_on(&mut self, (key, ended): (Key, Ended)) {
+        match ended {
+            Ended::Base(Err(failure)) => self.fail(&key, failure, None).await,
+            Ended::Base(Ok(credentials)) => match self.callers.get(&key.identity) {
                 Some(&caller) => {
                     let issued = Issued::of_chain(credentials, caller);
                     self.succeed(&key, issued).await;
                 }
                 None => self.lines.push(self.scope_of(&key.identity), key, credentials),
             },
-            Step::Answered(key, scope, permit, result) => {
-                let answer = Answer::of(&result);
+            Ended::Call(permit, result) => {
+                let (scope, answer) = (self.scope_of(&key.identity), Answer::of(&result));
                 let (pacing, backoff_until) = self.lines.finish(scope, permit, answer, self.cache.clock);
-                self.report(Report::Paced(scope, pacing)).await;
+                self.report(Report::Paced { generation: self.generation, scope, pacing }).await;
                 match result {
                     Ok(issued) => self.succeed(&key, issued).await,
                     Err(failure) => self.fail(&key, failure, backoff_until).await,
@@ -197,20 +194,20 @@ impl Broker {
 
     /// Makes the calls whose time has come.
     fn call(&mut self) {
-        while let Some(Turn { scope, permit, key, credentials }) = self.lines.turn() {
+        while let Some(Turn { permit, key, credentials }) = self.lines.turn() {
             let aws = self.aws.clone();
             let account = self.wanted[&key].account;
             let identity = self.identities[&key.identity].clone();
-            self.steps.push(Box::pin(async move {
-                let result = match identity {
+            let call = Box::pin(async move {
+                match identity {
                     Identity::AssumeRole(role) => sts::assume_role(&aws, credentials, &role, account).await,
                     Identity::DefaultChain | Identity::Profile(_) => {
                         let caller = sts::caller_identity(&aws, credentials.clone()).await;
                         caller.map(|caller| Issued::of_chain(credentials, caller))
                     }
-                };
-                Step::Answered(key, scope, permit, result)
-            }));
+                }
+            });
+            self.steps.push(Step { key, work: Work::Call(permit, call) });
         }
     }
 
@@ -223,7 +220,7 @@ impl Broker {
         }
         let session = issued.session.clone();
         let cached = Cached::new(issued, self.cache.clock.now(), self.random.f64());
-        self.cache.sessions.write().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), cached);
+        self.cache.vault().sessions.insert(key.clone(), cached);
         self.answer(key, &Ok(session));
         self.report(Report::Refreshed(Ok(()))).await;
     }
@@ -258,7 +255,7 @@ impl Broker {
     fn answer(&mut self, key: &Key, answer: &Result<Session, Failure>) {
         for waiter in self.wanted.remove(key).into_iter().flat_map(|wanted| wanted.waiters) {
             // Who asked may have gone; nobody else wants the answer.
-            let _ = waiter.send(answer.clone());
+            let _ = waiter.reply.send(answer.clone());
         }
     }
 

@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
 use aws_credential_types::Credentials;
 use jiff::{SignedDuration, Timestamp};
@@ -30,6 +30,14 @@ pub(super) struct Key {
     pub(super) identity: Arc<str>,
     /// `None` for an identity that is the same whatever account is asked about.
     pub(super) account: Option<AccountId>,
+}
+
+impl Key {
+    /// The key of an identity for an account, where these differ from account to account.
+    pub(super) fn new(identity: &Arc<str>, account: AccountId, per_account: &HashSet<Arc<str>>) -> Self {
+        let account = per_account.contains(identity).then_some(account);
+        Self { identity: Arc::clone(identity), account }
+    }
 }
 
 /// Credentials and the account that they call as.
@@ -88,64 +96,75 @@ impl Cached {
 /// A wish for credentials; without `reply`, nobody waits for them.
 #[derive(Debug)]
 pub(super) struct Request {
-    pub(super) key: Key,
-    /// The account that a role with `{account_id}` is wanted in.
+    pub(super) identity: Arc<str>,
+    /// The account that they are wanted for.
     pub(super) account: AccountId,
     pub(super) reply: Option<oneshot::Sender<Result<Session, Failure>>>,
 }
 
-/// Sessions by key. Read at each call by every poller and written once an hour per key, each time for
-/// the length of a map access and never over an await: a lock is cheaper here than a message to the
-/// broker and back.
-pub(super) type Sessions = RwLock<HashMap<Key, Cached>>;
+/// What is cached, and by what key.
+#[derive(Debug, Default)]
+pub(super) struct Vault {
+    pub(super) sessions: HashMap<Key, Cached>,
+    /// The identities whose credentials differ from account to account.
+    pub(super) per_account: HashSet<Arc<str>>,
+}
 
 /// Where callers get their credentials. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct CredentialCache {
-    pub(super) sessions: Arc<Sessions>,
-    pub(super) requests: mpsc::Sender<Request>,
-    /// The identities whose credentials differ from account to account.
-    pub(super) per_account: Arc<HashSet<Arc<str>>>,
+    /// Read at each call by every poller and written once an hour per key, each time for the length of a map
+    /// access and never over an await: a lock is cheaper here than a message to the broker and back.
+    vault: Arc<RwLock<Vault>>,
+    requests: mpsc::Sender<Request>,
     pub(super) clock: Clock,
 }
 
 impl CredentialCache {
+    pub(super) fn new(vault: Vault, requests: mpsc::Sender<Request>, clock: Clock) -> Self {
+        Self { vault: Arc::new(RwLock::new(vault)), requests, clock }
+    }
+
     /// Credentials of an identity for asking about an account: at once when cached, else as soon as STS
     /// has answered.
     ///
     /// # Errors
     /// A failure of reason `credentials`. It asks for a wait when trying again can help.
     pub async fn get(&self, identity: &Arc<str>, account: AccountId) -> Result<Session, Failure> {
-        let key = self.key(identity, account);
         let now = self.clock.now();
-        let cached = self.read(&key);
+        let cached = self.look(identity, account).1;
+        let wish = |reply| Request { identity: Arc::clone(identity), account, reply };
         if let Some(cached) = cached.filter(|cached| now < cached.expires_at) {
             if now >= cached.refresh_at {
                 // A full queue is no loss: the next use asks again.
-                let _ = self.requests.try_send(Request { key, account, reply: None });
+                let _ = self.requests.try_send(wish(None));
             }
             return Ok(cached.session);
         }
         let (reply, answer) = oneshot::channel();
-        let request = Request { key, account, reply: Some(reply) };
         let gone = || Failure::new(FailureReason::Credentials, "regwatch is shutting down");
-        self.requests.send(request).await.map_err(|_| gone())?;
+        self.requests.send(wish(Some(reply))).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 
     /// Forgets credentials that AWS has refused, so that the next call fetches new ones.
     pub fn forget(&self, identity: &Arc<str>, account: AccountId) {
-        let key = self.key(identity, account);
-        self.sessions.write().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        let mut vault = self.vault();
+        let key = Key::new(identity, account, &vault.per_account);
+        vault.sessions.remove(&key);
     }
 
-    pub(super) fn key(&self, identity: &Arc<str>, account: AccountId) -> Key {
-        let account = self.per_account.contains(identity).then_some(account);
-        Key { identity: Arc::clone(identity), account }
+    /// By what key credentials are cached, and what is.
+    pub(super) fn look(&self, identity: &Arc<str>, account: AccountId) -> (Key, Option<Cached>) {
+        let vault = self.vault.read().unwrap_or_else(PoisonError::into_inner);
+        let key = Key::new(identity, account, &vault.per_account);
+        let cached = vault.sessions.get(&key).cloned();
+        (key, cached)
     }
 
-    pub(super) fn read(&self, key: &Key) -> Option<Cached> {
-        self.sessions.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    /// To change what is cached; one that a panic left is as whole as any.
+    pub(super) fn vault(&self) -> RwLockWriteGuard<'_, Vault> {
+        self.vault.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -7,12 +7,11 @@ use tokio::time::Instant;
 
 use super::credentials::Key;
 use crate::clock::Clock;
-use crate::model::{Fleet, Pacing, ScopeId};
+use crate::model::{Fleet, Pacing, ScopeId, Succession};
 use crate::schedule::{Answer, Pace, Permit};
 
 /// A call whose time has come.
 pub(super) struct Turn {
-    pub(super) scope: ScopeId,
     pub(super) permit: Permit,
     pub(super) key: Key,
     /// What to call with.
@@ -27,15 +26,39 @@ struct Line {
     waiting: VecDeque<(Key, Credentials)>,
 }
 
+impl Line {
+    fn new(limit: f64, random: &mut fastrand::Rng) -> Self {
+        Self { pace: Pace::new(limit, Instant::now(), random.u64(..)), waiting: VecDeque::new() }
+    }
+}
+
 impl Lines {
     /// Empty lines for the STS scopes of a fleet.
     pub(super) fn new(fleet: &Fleet, random: &mut fastrand::Rng) -> Self {
-        let now = Instant::now();
-        let line = |&scope: &ScopeId| {
-            let pace = Pace::new(fleet.scope(scope).limit, now, random.u64(..));
-            (scope, Line { pace, waiting: VecDeque::new() })
-        };
+        let line = |&scope: &ScopeId| (scope, Line::new(fleet.scope(scope).limit, random));
         Self(fleet.sts_scopes.values().map(line).collect())
+    }
+
+    /// Goes over to the next fleet: what a line has learnt stays with its scope, and only calls that are
+    /// still wanted stay in it.
+    pub(super) fn adopt(
+        &mut self,
+        fleet: &Fleet,
+        succession: &Succession,
+        is_wanted: impl Fn(&Key) -> bool,
+        random: &mut fastrand::Rng,
+    ) {
+        let mut before = std::mem::take(&mut self.0);
+        for (old, scope) in succession.stayed_scopes() {
+            if let Some(mut line) = before.remove(&old) {
+                line.pace.set_limit(fleet.scope(scope).limit);
+                line.waiting.retain(|(key, _)| is_wanted(key));
+                self.0.insert(scope, line);
+            }
+        }
+        for &scope in fleet.sts_scopes.values() {
+            self.0.entry(scope).or_insert_with(|| Line::new(fleet.scope(scope).limit, random));
+        }
     }
 
     /// Puts a call at the end of its line.
@@ -53,10 +76,10 @@ impl Lines {
     /// A call whose time has come; it is to be made at once.
     pub(super) fn turn(&mut self) -> Option<Turn> {
         let now = Instant::now();
-        self.0.iter_mut().find_map(|(&scope, line)| {
+        self.0.values_mut().find_map(|line| {
             line.pace.next_call(now).filter(|at| *at <= now)?;
             let (key, credentials) = line.waiting.pop_front()?;
-            Some(Turn { scope, permit: line.pace.start(now), key, credentials })
+            Some(Turn { permit: line.pace.start(now), key, credentials })
         })
     }
 

@@ -28,7 +28,7 @@ impl Demo {
             let sim = Sim::bind(world, ([127, 0, 0, 1], 0).into()).await;
             let sim = sim.context("no port for the simulated AWS")?;
             let overrides = Overrides::simulated(sim.url(), &access_key.id, &access_key.secret);
-            let daemon = bind(config, &self.web, overrides, None).await?;
+            let daemon = bind(config, None, &self.web, overrides).await?;
             println!("{}", guide(daemon.local_addrs()[0], &sim.url()));
             for (at, what) in sights {
                 println!("  {:>3} s  {what}", at.as_secs());

@@ -43,7 +43,7 @@ impl Run {
             for warning in warnings {
                 tracing::warn!("{warning}");
             }
-            let daemon = bind(config, &self.web, Overrides::default(), Some(self.config)).await?;
+            let daemon = bind(config, Some(self.config), &self.web, Overrides::default()).await?;
             let (trigger, applied) = (daemon.trigger(), daemon.applied());
             let watching = async {
                 match watch {
@@ -78,12 +78,12 @@ pub(super) fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow
 /// Makes a daemon ready to run.
 pub(super) async fn bind(
     config: Config,
+    config_file: Option<PathBuf>,
     web: &Web,
     overrides: Overrides,
-    config_file: Option<PathBuf>,
 ) -> anyhow::Result<Daemon> {
     let (listen, grace, lifecycle) = (web.listen.clone(), web.grace, web.lifecycle);
-    Daemon::bind(config, Options { listen, grace, overrides, config_file, lifecycle }).await
+    Daemon::bind(config, Options { config_file, listen, grace, overrides, lifecycle }).await
 }
 
 /// Runs a daemon until the first signal, which ends it in order, or the second, which ends it at once.

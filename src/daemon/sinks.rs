@@ -1,7 +1,12 @@
-//! The sinks of the daemon: opened together, each then a task of its own.
+//! The sinks of the daemon, each a task of its own, and how they follow the configuration.
+//!
+//! A webhook that is configured otherwise goes on from where it is; one whose files say the same as before
+//! does not notice. One that is taken out ends at once, and its place in the log stays in the store.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -9,16 +14,49 @@ use super::named;
 use crate::clock::Clock;
 use crate::config::{self, On};
 use crate::metrics::Metrics;
-use crate::sink::{Log, Progress, Sink, Webhook};
+use crate::sink::{Change, Log, Progress, Sink, Webhook};
 use crate::store::Store;
+
+/// A sink that posts.
+type Posting = Sink<Store, Arc<Webhook>>;
+
+/// What hears of events, opened and not at work yet.
+pub(super) struct Ready {
+    store: Store,
+    clock: Clock,
+    log: Sink<Store, Log>,
+    webhooks: Opened,
+}
 
 /// What hears of events, each from its own place in the log.
 pub(super) struct Sinks {
-    log: Sink<Store, Log>,
-    webhooks: Vec<Sink<Store, Webhook>>,
+    store: Store,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    /// Never used: the log goes on for as long as it is held.
+    _log: mpsc::Sender<Change<Log>>,
+    log_progress: Arc<Progress>,
+    hooks: Vec<Hook>,
+    /// Who may hold entries of the event log back.
+    names: watch::Sender<Vec<String>>,
+    /// Cancelled when nothing is written any more: what is there is delivered, and the tasks end.
+    draining: CancellationToken,
+    tasks: JoinSet<Option<String>>,
 }
 
-impl Sinks {
+/// A webhook at work.
+struct Hook {
+    webhook: Arc<Webhook>,
+    progress: Arc<Progress>,
+    changes: mpsc::Sender<Change<Arc<Webhook>>>,
+    /// Cancelled when it is taken out of the configuration.
+    dismissed: CancellationToken,
+}
+
+/// Webhooks that are ready to take over, in the order of the configuration.
+pub(super) struct Opened(Vec<(Arc<Webhook>, Option<Posting>)>);
+
+impl Ready {
     /// Opens all that there are, before anything is written: a sink that is new begins with what comes
     /// from now on.
     pub(super) async fn open(
@@ -27,40 +65,119 @@ impl Sinks {
         clock: Clock,
     ) -> anyhow::Result<Self> {
         let log = Sink::open(Log::NAME.into(), On::everything(), Log, store.clone(), clock).await?;
-        let mut opened = Vec::new();
-        for webhook in Webhook::open_all(webhooks, clock)? {
-            let (name, on) = (Arc::clone(webhook.name()), webhook.on().clone());
-            opened.push(Sink::open(name, on, webhook, store.clone(), clock).await?);
-        }
-        Ok(Self { log, webhooks: opened })
+        let webhooks = open(webhooks, store, clock, |_| true).await?;
+        Ok(Self { store: store.clone(), clock, log, webhooks })
     }
 
-    /// How far each has come.
-    pub(super) fn progress(&self) -> Vec<Arc<Progress>> {
-        let webhooks = self.webhooks.iter().map(Sink::progress);
-        std::iter::once(self.log.progress()).chain(webhooks).collect()
+    /// Sets them to work.
+    pub(super) async fn start(self, metrics: Arc<Metrics>) -> Sinks {
+        let Self { store, clock, log, webhooks } = self;
+        let (held, no_changes) = mpsc::channel(1);
+        let mut sinks = Sinks {
+            store,
+            clock,
+            metrics,
+            _log: held,
+            log_progress: log.progress(),
+            hooks: Vec::new(),
+            names: watch::Sender::default(),
+            draining: CancellationToken::new(),
+            tasks: JoinSet::new(),
+        };
+        let log = log.run(no_changes, sinks.draining.clone());
+        sinks.tasks.spawn(named(format!("sink {}", Log::NAME), log));
+        sinks.adopt(webhooks).await;
+        sinks.keep_house();
+        sinks
+    }
+}
+
+/// Reads the files of webhooks, and finds the places in the log of those that are new.
+async fn open(
+    webhooks: &[config::Webhook],
+    store: &Store,
+    clock: Clock,
+    is_new: impl Fn(&str) -> bool,
+) -> anyhow::Result<Opened> {
+    let mut opened = Vec::new();
+    for webhook in Webhook::open_all(webhooks, clock)?.into_iter().map(Arc::new) {
+        let (name, on) = (Arc::clone(webhook.name()), webhook.on().clone());
+        let posting = match is_new(&name) {
+            true => Some(Sink::open(name, on, Arc::clone(&webhook), store.clone(), clock).await?),
+            false => None,
+        };
+        opened.push((webhook, posting));
+    }
+    Ok(Opened(opened))
+}
+
+impl Sinks {
+    /// Makes webhooks ready to take over, and changes nothing yet.
+    ///
+    /// # Errors
+    /// If a file cannot be used, or the store.
+    pub(super) async fn prepare(&self, webhooks: &[config::Webhook]) -> anyhow::Result<Opened> {
+        let is_new = |name: &str| self.hooks.iter().all(|hook| &**hook.webhook.name() != name);
+        open(webhooks, &self.store, self.clock, is_new).await
     }
 
-    /// Starts them, and what drops the events that all of them are done with. They end when they have
-    /// delivered everything after `draining` was cancelled.
-    pub(super) fn spawn(
-        self,
-        store: &Store,
-        clock: Clock,
-        metrics: Arc<Metrics>,
-        draining: &CancellationToken,
-    ) -> JoinSet<String> {
-        let names: Vec<String> = self.progress().iter().map(|progress| progress.sink().to_owned()).collect();
-        let mut tasks = JoinSet::new();
-        tasks.spawn(named(format!("sink {}", names[0]), self.log.run(draining.clone())));
-        for (name, webhook) in names[1..].iter().zip(self.webhooks) {
-            tasks.spawn(named(format!("sink {name}"), webhook.run(draining.clone())));
+    /// Puts webhooks in the place of those at work.
+    pub(super) async fn adopt(&mut self, Opened(opened): Opened) {
+        let before = std::mem::take(&mut self.hooks).into_iter();
+        let mut before: HashMap<_, _> = before.map(|hook| (Arc::clone(hook.webhook.name()), hook)).collect();
+        for (webhook, posting) in opened {
+            match (before.remove(webhook.name()), posting) {
+                (Some(mut hook), _) => {
+                    if !hook.webhook.is_same(&webhook) {
+                        let change = (webhook.on().clone(), Arc::clone(&webhook));
+                        // It takes what it is sent at once; one that has panicked ends the daemon.
+                        let _ = hook.changes.send(change).await;
+                        hook.webhook = webhook;
+                    }
+                    self.hooks.push(hook);
+                }
+                (None, Some(posting)) => self.start(webhook, posting),
+                (None, None) => unreachable!("what is not at work was opened"),
+            }
         }
-        let (store, draining) = (store.clone(), draining.clone());
-        tasks.spawn(named("retention of the store", async move {
+        for hook in before.into_values() {
+            hook.dismissed.cancel();
+        }
+        let progress = self.hooks.iter().map(|hook| &hook.progress);
+        let progress: Vec<_> = std::iter::once(&self.log_progress).chain(progress).map(Arc::clone).collect();
+        self.names.send_replace(progress.iter().map(|progress| progress.sink().to_owned()).collect());
+        self.metrics.show_sinks(progress);
+    }
+
+    fn start(&mut self, webhook: Arc<Webhook>, posting: Posting) {
+        let (changes, received) = mpsc::channel(1);
+        let (progress, dismissed) = (posting.progress(), CancellationToken::new());
+        let (name, draining) = (format!("sink {}", webhook.name()), self.draining.clone());
+        let is_dismissed = dismissed.clone();
+        self.tasks.spawn(async move {
+            posting.run(received, draining).await;
+            (!is_dismissed.is_cancelled()).then_some(name)
+        });
+        self.hooks.push(Hook { webhook, progress, changes, dismissed });
+    }
+
+    /// Starts what drops the events that all sinks are done with.
+    fn keep_house(&mut self) {
+        let (store, clock, metrics) = (self.store.clone(), self.clock, Arc::clone(&self.metrics));
+        let (names, draining) = (self.names.subscribe(), self.draining.clone());
+        self.tasks.spawn(named("retention of the store", async move {
             let dropped = |events| metrics.store_dropped(events);
             draining.run_until_cancelled(store.keep_house(clock, &names, dropped)).await;
         }));
-        tasks
+    }
+
+    /// Its tasks.
+    pub(super) fn tasks(&mut self) -> &mut JoinSet<Option<String>> {
+        &mut self.tasks
+    }
+
+    /// Says that nothing is written any more. The tasks end when they have delivered what is there.
+    pub(super) fn drain(&self) {
+        self.draining.cancel();
     }
 }

@@ -111,18 +111,20 @@ impl Body for Pieces {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::model::ScopeId;
+    use crate::liveness::Loop;
 
     #[tokio::test(start_paused = true)]
     async fn health_is_that_of_the_loops() {
-        let liveness = Liveness::new(1);
-        liveness.tracker_back_by(Instant::now() + Duration::from_secs(3600));
+        let liveness = Arc::new(Liveness::new());
+        let promise = liveness.promise(Loop::Tracker);
         assert_eq!(health(&liveness), (StatusCode::OK, "regwatch is healthy\n".to_owned()));
         tokio::time::advance(Duration::from_secs(60)).await;
-        let stuck = "the poller of quota scope 0 has not come back when it was due\n";
+        let stuck = "the tracker has not come back when it was due\n";
         assert_eq!(health(&liveness), (StatusCode::SERVICE_UNAVAILABLE, stuck.to_owned()));
-        liveness.poller_back_by(ScopeId(0), Instant::now());
+        promise.back_by(Instant::now());
         assert_eq!(health(&liveness).0, StatusCode::OK);
     }
 }

@@ -5,20 +5,31 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{AccountId, Failure, FailureReason, Reading, ScopeId, TargetId};
+use super::{AccountId, Failure, FailureReason, Generation, Reading, ScopeId, TargetId};
 
 /// One thing that happened at the edge to AWS.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Report {
     /// A target was polled.
     Polled {
+        /// Which fleet the target and the scope are of.
+        generation: Generation,
         /// What came of it.
         poll: Poll,
-        /// How its scope is paced after it.
+        /// The scope that it was polled in.
+        scope: ScopeId,
+        /// How that is paced after it.
         pacing: Pacing,
     },
     /// The pacing of a scope without targets, STS, has changed.
-    Paced(ScopeId, Pacing),
+    Paced {
+        /// Which fleet the scope is of.
+        generation: Generation,
+        /// The scope.
+        scope: ScopeId,
+        /// How it is paced now.
+        pacing: Pacing,
+    },
     /// STS told which account is behind an identity.
     Caller {
         /// The identity's name.

@@ -212,13 +212,16 @@ pub struct Snapshot {
     pub targets: Vec<Arc<TargetState>>,
     /// What is known of each quota scope; a [`super::ScopeId`] is an index.
     pub scopes: Vec<ScopeState>,
-    /// When watching began: silence is measured from here until the first answer.
-    pub started_at: Timestamp,
+    /// Since when each target has been watched: silence is measured from here until the first answer.
+    pub watched_since: Arc<[Timestamp]>,
+    /// Whether there was something to show of every scope before the latest generation took over. Who was
+    /// ready once stays so: what came with a reload is no reason to send visitors away.
+    pub was_ready: bool,
 }
 
 impl Snapshot {
-    /// Nothing is known yet.
-    pub fn new(fleet: Arc<Fleet>, started_at: Timestamp) -> Self {
+    /// Nothing is known yet of what is watched from now on.
+    pub fn new(fleet: Arc<Fleet>, now: Timestamp) -> Self {
         let targets = vec![Arc::default(); fleet.targets.len()];
         let scopes = fleet.scopes.iter().map(|scope| ScopeState {
             caller: match scope.caller {
@@ -228,20 +231,23 @@ impl Snapshot {
             attempted: false,
             pacing: Pacing { allowed: scope.limit, ..Pacing::default() },
         });
-        Self { targets, scopes: scopes.collect(), fleet, started_at }
+        let watched_since = vec![now; fleet.targets.len()].into();
+        Self { targets, scopes: scopes.collect(), fleet, watched_since, was_ready: false }
     }
 
     /// Whether the target has not answered for as long as its configuration allows.
     pub fn is_stale(&self, id: TargetId, now: Timestamp) -> bool {
-        let heard = self.targets[id.0 as usize].last_success.unwrap_or(self.started_at);
+        let place = id.0 as usize;
+        let heard = self.targets[place].last_success.unwrap_or(self.watched_since[place]);
         let allowed = self.fleet.target(id).polling.stale_after;
         now.duration_since(heard) >= SignedDuration::try_from(allowed).unwrap_or(SignedDuration::MAX)
     }
 
-    /// Whether there is something to show of every quota scope that has targets.
+    /// Whether there is, or was before the last reload, something to show of every quota scope that has
+    /// targets.
     pub fn is_ready(&self) -> bool {
         let (begun, all) = self.begun_scopes();
-        begun == all
+        self.was_ready || begun == all
     }
 
     /// Of how many quota scopes there is something to show, and how many have targets: its first attempt

@@ -206,9 +206,24 @@ pub struct Scope {
     pub targets: Vec<TargetId>,
 }
 
+/// Which configuration, counted from the start of the process: places in a fleet mean something within one
+/// generation only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Generation(pub u64);
+
+impl Generation {
+    /// The one that follows.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
 /// Everything that one generation of configuration watches. Immutable.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Fleet {
+    /// Which generation it is of.
+    pub generation: Generation,
     /// The accounts, in the order of their configuration.
     pub accounts: Vec<Arc<Account>>,
     /// The targets; a [`TargetId`] is an index.

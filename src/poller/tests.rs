@@ -1,8 +1,9 @@
+mod reload;
 mod stage;
 
 use jiff::Timestamp;
 
-use self::stage::{SECOND, Scripted, Stage, fails, fleet, says};
+use self::stage::{SECOND, Scripted, Stage, fails, fleet, orders, says, surroundings};
 use super::*;
 use crate::model::{FailureReason, Status};
 
@@ -148,27 +149,18 @@ async fn an_idle_poller_is_not_stuck_and_a_blocked_one_is() {
         script: Arc::new(|_, _| says(Status::PendingActivation)),
         calls: Arc::default(),
         credentials_from: Instant::now(),
+        record: Arc::default(),
     };
-    let liveness = Arc::new(Liveness::new(1));
-    let around = Arc::new(Surroundings {
-        fleet: Arc::new(fleet(&[(1, 5.0)])),
-        prober,
-        reports,
-        liveness: Arc::clone(&liveness),
-        clock: Clock::starting_at(Timestamp::UNIX_EPOCH),
-        anchor: Instant::now(),
-        start_window: 30 * SECOND,
-    });
+    let around = surroundings(prober, reports);
+    let orders = watch::Sender::new(orders(fleet(&[(1, 5.0)])));
+    let liveness = Arc::clone(&around.liveness);
     let mut pollers = tokio::task::JoinSet::new();
-    pollers.spawn(Poller::new(around, ScopeId(0), 0).run(CancellationToken::new()));
-    let alive = || {
-        liveness.tracker_back_by(Instant::now());
-        liveness.check(Instant::now())
-    };
+    pollers.spawn(Poller::new(around, orders.subscribe(), ScopeId(0), 0).run(CancellationToken::new()));
     tokio::time::sleep(14 * SECOND).await;
-    assert_eq!(alive(), Ok(()));
+    assert_eq!(liveness.check(Instant::now()), Ok(()));
     // Nobody takes the reports in, so the poller blocks on its second.
     tokio::time::sleep(3 * 3600 * SECOND).await;
-    assert_eq!(alive(), Err(crate::liveness::Stuck::Poller(ScopeId(0))));
+    let stuck = liveness.check(Instant::now()).unwrap_err().to_string();
+    assert!(stuck.starts_with("the poller of account in us-east-1 for identity `hub` has not"), "{stuck}");
     drop(received);
 }

@@ -29,9 +29,9 @@ impl Cadence {
         Self { anchor, fraction: stable_hash(key) }
     }
 
-    /// When the target is asked first: at its place in the start-up window.
-    pub fn first(&self, start_window: Duration) -> Instant {
-        self.anchor + from_nanos(self.offset(start_window.as_nanos()))
+    /// When a target that is watched from now on is asked first: at its place in the start-up window.
+    pub fn first(&self, now: Instant, start_window: Duration) -> Instant {
+        now + from_nanos(self.offset(start_window.as_nanos()))
     }
 
     /// The target's next regular point, strictly after `now` and at most `interval` later. Points that

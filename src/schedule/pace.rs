@@ -120,6 +120,11 @@ impl Pace {
         }
     }
 
+    /// Holds the scope to another limit from now on. What was learnt stays, and so does the gate.
+    pub fn set_limit(&mut self, limit: f64) {
+        self.rate.set_limit(limit);
+    }
+
     /// The earliest instant at which the next call may start, which may have passed; `None` while a
     /// trial is in flight. It moves when a call starts or finishes, and may come a little closer with
     /// time, as the rate grows.

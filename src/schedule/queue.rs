@@ -30,6 +30,17 @@ impl DueQueue {
         self.pushed = self.pushed.wrapping_add(1);
     }
 
+    /// Gives each target another id and another time, or drops it. Among equals the order stays.
+    pub fn revise(&mut self, revised: impl Fn(TargetId, Instant) -> Option<(TargetId, Instant)>) {
+        let entries = std::mem::take(&mut self.heap).into_iter();
+        self.heap = entries
+            .filter_map(|Reverse((due, place, target))| {
+                let (target, due) = revised(target, due)?;
+                Some(Reverse((due, place, target)))
+            })
+            .collect();
+    }
+
     /// When the first target is due; `None` if there is none.
     pub fn peek(&self) -> Option<Instant> {
         self.heap.peek().map(|Reverse((due, ..))| *due)
@@ -71,6 +82,27 @@ mod tests {
             let popped: Vec<_> = std::iter::from_fn(|| queue.pop_due(at(now))).collect();
             prop_assert_eq!(popped, expected);
             prop_assert!(queue.peek().is_none_or(|due| due > at(now)));
+        }
+
+        #[test]
+        fn revising_keeps_the_order_of_equals(dues in prop::collection::vec(0u64..5, 0..40)) {
+            let base = Instant::now();
+            let at = |secs| base + Duration::from_secs(secs);
+            let mut queue = DueQueue::default();
+            for (id, &due) in (0..).zip(&dues) {
+                queue.push(TargetId(id), at(due));
+            }
+            // Every third is gone, the others have moved, and those of one second come a second sooner.
+            queue.revise(|TargetId(id), due| {
+                let due = if due == at(3) { at(2) } else { due };
+                (id % 3 > 0).then_some((TargetId(id + 100), due))
+            });
+            let stayed = (0..).zip(&dues).filter(|(id, _)| id % 3 > 0);
+            let mut expected: Vec<_> =
+                stayed.map(|(id, &due)| (TargetId(id + 100), at(if due == 3 { 2 } else { due }))).collect();
+            expected.sort_by_key(|&(_, due)| due);
+            let popped: Vec<_> = std::iter::from_fn(|| queue.pop_due(at(9))).collect();
+            prop_assert_eq!(popped, expected);
         }
 
         /// Ten times as much is wanted as can be asked, and some want to be asked again at once.

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::ask::Ask;
 use super::operation::{Input, Protocol, Routed, route};
 use super::principal::Key;
+use super::record::CallNumber;
 use super::reply::{Answer, Refusal, Reply};
 use super::shared::{Shared, State};
 use super::signature::{Authorization, Rejection};
@@ -33,10 +34,10 @@ pub(super) enum Delivery {
     Never,
 }
 
-/// Answers a request, and puts it on record.
-pub(super) fn answer(shared: &Shared, parts: &Parts, body: &[u8]) -> (Reply, Delivery) {
+/// Answers a request, and puts it on record: under that number, if it was understood.
+pub(super) fn answer(shared: &Shared, parts: &Parts, body: &[u8]) -> (Reply, Delivery, Option<CallNumber>) {
     let Some(Routed { operation, input }) = route(parts, body) else {
-        return (Reply::unknown_operation(), Delivery::Whole);
+        return (Reply::unknown_operation(), Delivery::Whole, None);
     };
     let service = operation.service();
     let protocol = service.protocol();
@@ -69,8 +70,9 @@ pub(super) fn answer(shared: &Shared, parts: &Parts, body: &[u8]) -> (Reply, Del
             }
         }
     };
-    state.record.add(Call { at: now, operation, caller, about, region, outcome });
-    (reply, delivery)
+    let answered = None;
+    let number = state.record.add(Call { at: now, operation, caller, about, region, outcome, answered });
+    (reply, delivery, Some(number))
 }
 
 /// The account that the input names.

@@ -24,6 +24,8 @@ pub struct Call {
     pub region: Region,
     /// How it ended.
     pub outcome: Outcome,
+    /// When its answer was ready to be sent; `None` before, and if the caller did not wait for it.
+    pub answered: Option<Duration>,
 }
 
 /// How a call ended.
@@ -47,14 +49,30 @@ pub enum Outcome {
 #[derive(Debug, Default)]
 pub(super) struct Record {
     calls: VecDeque<Call>,
+    /// How many are not remembered any more.
+    forgotten: usize,
 }
 
+/// The place of a call among all that ever came.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CallNumber(usize);
+
 impl Record {
-    pub(super) fn add(&mut self, call: Call) {
+    pub(super) fn add(&mut self, call: Call) -> CallNumber {
         if self.calls.len() == REMEMBERED {
             self.calls.pop_front();
+            self.forgotten += 1;
         }
         self.calls.push_back(call);
+        CallNumber(self.forgotten + self.calls.len() - 1)
+    }
+
+    /// The answer to a call is ready to be sent.
+    pub(super) fn answered(&mut self, CallNumber(number): CallNumber, now: Duration) {
+        let place = number.checked_sub(self.forgotten);
+        if let Some(call) = place.and_then(|place| self.calls.get_mut(place)) {
+            call.answered = Some(now);
+        }
     }
 
     pub(super) fn calls(&self) -> impl Iterator<Item = &Call> {

@@ -122,12 +122,16 @@ async fn respond(
 ) -> Result<Response<UnsyncBoxBody<Bytes, End>>, End> {
     let (parts, body) = request.into_parts();
     let body = Limited::new(body, LONGEST_BODY).collect().await.map_err(|_| End)?.to_bytes();
-    let (reply, delivery) = answer(&shared, &parts, &body);
+    let (reply, delivery, number) = answer(&shared, &parts, &body);
     match delivery {
         Delivery::Never => pending().await,
         Delivery::Disconnect => return Err(End),
         Delivery::After(by) => sleep(by).await,
         Delivery::Whole | Delivery::Drip(_) | Delivery::Cut => {}
+    }
+    if let Some(number) = number {
+        let now = shared.now();
+        shared.state().record.answered(number, now);
     }
     let mut head = Response::builder()
         .status(reply.status)

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -40,6 +40,9 @@ pub struct Sink<L, D> {
     rng: fastrand::Rng,
     clock: Clock,
 }
+
+/// Another receiver for a sink that is at work, and what it wants from now on.
+pub type Change<D> = (On, D);
 
 /// What stands between the next event and its receiver.
 #[derive(Debug)]
@@ -100,12 +103,25 @@ impl<L: EventLog, D: Deliver> Sink<L, D> {
     }
 
     /// Delivers until `draining` is cancelled, which says that nothing is written any more. Then it
-    /// delivers what is there, and ends; one whose receiver does not take it is tried once more.
-    pub async fn run(mut self, draining: CancellationToken) {
+    /// delivers what is there, and ends; one whose receiver does not take it is tried once more. It goes on
+    /// with another receiver when one comes, and ends at once when none can come any more; a delivery that
+    /// is under way then is given up, and made again by whoever is next.
+    pub async fn run(mut self, mut changes: mpsc::Receiver<Change<D>>, draining: CancellationToken) {
         loop {
             // Looked at before the turn, which then sees everything that was ever written.
             let is_complete = draining.is_cancelled();
-            let (wake, is_dry) = match self.turn().await {
+            let turn = tokio::select! {
+                biased;
+                change = changes.recv() => match change {
+                    Some(change) => {
+                        self.change(change);
+                        continue;
+                    }
+                    None => break,
+                },
+                turn = self.turn() => turn,
+            };
+            let (wake, is_dry) = match turn {
                 Turn::Onward => continue,
                 _ if is_complete => break,
                 Turn::Dry => (self.bookmark.save_due(self.cursor()), true),
@@ -116,6 +132,10 @@ impl<L: EventLog, D: Deliver> Sink<L, D> {
                 _ = self.latest.changed(), if is_dry => {}
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
                 () = draining.cancelled() => {}
+                change = changes.recv() => match change {
+                    Some(change) => self.change(change),
+                    None => break,
+                },
             }
         }
         if self.bookmark.save_due(self.cursor()).is_some() {
@@ -123,7 +143,19 @@ impl<L: EventLog, D: Deliver> Sink<L, D> {
         }
     }
 
-    /// Delivers the next event, if there is one.
+    /// Goes on with another receiver: at once, whatever stood between the one before and the next event.
+    fn change(&mut self, (wanted, receiver): Change<D>) {
+        let cursor = self.cursor();
+        self.receiver = receiver;
+        self.trouble = None;
+        // What was passed over so far stays so; what waits is looked at anew.
+        self.wanted = wanted;
+        self.queue.clear();
+        self.read_to = cursor;
+        self.show();
+    }
+
+    /// Delivers the next event, if there is one. May be dropped at any time.
     async fn turn(&mut self) -> Turn {
         let readable = self.refill().await;
         let Some(entry) = self.queue.front() else {

@@ -60,6 +60,17 @@ impl Webhook {
         open::open_all(configs, clock)
     }
 
+    /// Whether another sends the same to the same place in the same way, secrets included.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.on == other.on
+            && self.url == other.url
+            && self.headers == other.headers
+            && self.signer == other.signer
+            && self.template == other.template
+            && self.timeout == other.timeout
+    }
+
     /// What logs and metrics call it.
     pub fn name(&self) -> &Arc<str> {
         &self.name
@@ -93,7 +104,8 @@ impl Webhook {
     }
 }
 
-impl Deliver for Webhook {
+/// Shared, so that what is at work can be compared with what a reload would put in its place.
+impl Deliver for Arc<Webhook> {
     async fn deliver(&mut self, entry: &Entry) -> Result<(), Refusal> {
         self.send(entry).await?.taken()
     }

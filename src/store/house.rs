@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{Store, StoreError};
+use super::{Bounds, Store, StoreError};
 use crate::clock::Clock;
 
 /// How often the bounds are looked at. What is too much in between is not worth a second look.
@@ -15,13 +16,19 @@ impl Store {
     /// Drops entries that are too old or too many, in small batches; ends only when it is dropped.
     /// `sinks` are those that may hold entries back; `dropped` hears of entries that a sink had yet to
     /// deliver and that had to go nevertheless.
-    pub async fn keep_house(&self, clock: Clock, sinks: &[String], dropped: impl Fn(u64) + Sync) {
+    pub async fn keep_house(
+        &self,
+        clock: Clock,
+        sinks: &watch::Receiver<Vec<String>>,
+        dropped: impl Fn(u64) + Sync,
+    ) {
         let mut ticks = interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut is_failing = false;
         loop {
             ticks.tick().await;
-            let swept = self.sweep(clock.now(), sinks, &dropped).await;
+            let sinks = sinks.borrow().clone();
+            let swept = self.sweep(clock.now(), &sinks, &dropped).await;
             match &swept {
                 Ok(()) if is_failing => tracing::info!("the store drops old events again"),
                 Ok(()) => {}
@@ -39,11 +46,12 @@ impl Store {
         sinks: &[String],
         dropped: &(impl Fn(u64) + Sync),
     ) -> Result<(), StoreError> {
-        let retention = SignedDuration::try_from(self.retention).unwrap_or(SignedDuration::MAX);
+        let Bounds { retention, max_events } = *self.bounds.borrow();
+        let retention = SignedDuration::try_from(retention).unwrap_or(SignedDuration::MAX);
         let before = now.saturating_sub(retention).unwrap_or(Timestamp::MIN);
         while self.engine.drop_old(before, sinks).await?.is_more {}
 
-        let mut excess = self.engine.excess(self.max_events).await?;
+        let mut excess = self.engine.excess(max_events).await?;
         let mut undelivered = 0;
         while excess > 0 {
             let step = self.engine.drop_oldest(excess, sinks).await?;

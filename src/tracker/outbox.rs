@@ -5,23 +5,21 @@
 //! write that fails may have succeeded nevertheless; it is made again, with what has come since, and
 //! the ids of the events keep the log from having any of them twice.
 
-use std::collections::BTreeSet;
+mod waiting;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
 
-use super::saved::saved;
+#[cfg(test)]
+pub(super) use self::waiting::MANY;
+use self::waiting::Waiting;
 use crate::metrics::Metrics;
-use crate::model::{Event, Snapshot, TargetId};
+use crate::model::{Event, Snapshot, Succession, TargetId};
 use crate::schedule::Backoff;
-use crate::store::{Batch, Ledger, StoreError, TargetKey};
-
-/// From so many waiting events on, those of one resource become one: some 5 MB of them. What is lost by
-/// it is steps in between, never where they led; and however long the store cannot be written, memory
-/// stays bounded by the resources that there are.
-pub(super) const MANY: usize = 10_000;
+use crate::store::{Ledger, SavedState, StoreError, TargetKey};
 
 /// How soon a write that failed is made again, at first and at the latest.
 const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
@@ -38,20 +36,6 @@ pub(super) struct Outbox<L> {
     under_way: Option<Write>,
     trouble: Option<Trouble>,
     random: fastrand::Rng,
-}
-
-/// What a write is made of.
-#[derive(Default)]
-struct Waiting {
-    /// In the order in which they happened.
-    events: Vec<(TargetId, Event)>,
-    /// So many of them, from the first, were in a write that failed. They may be in the log, so they stay
-    /// as they are.
-    tried: usize,
-    /// Targets of which something else is known than is kept.
-    changed: BTreeSet<TargetId>,
-    /// Targets that have answered since it was last written that they did.
-    answered: BTreeSet<TargetId>,
 }
 
 /// A write under way, and what waits again if it fails.
@@ -81,26 +65,36 @@ impl<L: Ledger + Clone> Outbox<L> {
 
     /// A target answered.
     pub(super) fn answered(&mut self, target: TargetId) {
-        self.waiting.answered.insert(target);
+        self.waiting.answered(target);
     }
 
     /// Something else is known of a target than is kept.
     pub(super) fn changed(&mut self, target: TargetId) {
-        self.waiting.changed.insert(target);
+        self.waiting.changed(target);
     }
 
     /// Something happened.
-    pub(super) fn push(&mut self, target: TargetId, event: Event) {
-        let Waiting { events, tried, .. } = &mut self.waiting;
-        let full = events.len() >= MANY;
-        let same = |(id, earlier): &&mut (TargetId, Event)| {
-            *id == target && earlier.transition.resource == event.transition.resource
-        };
-        match events[*tried..].iter_mut().rev().filter(|_| full).find(same) {
-            Some((_, earlier)) => earlier.absorb(event),
-            None => events.push((target, event)),
-        }
+    pub(super) fn push(&mut self, event: Event) {
+        self.waiting.push(event);
         self.count();
+    }
+
+    /// Another generation takes over. What is not written yet of targets that are gone still will be.
+    pub(super) fn adopt(&mut self, succession: &Succession, before: &Snapshot) {
+        for waiting in self.all_mut() {
+            waiting.adopt(succession, before);
+        }
+    }
+
+    /// What is not written yet of a target that had gone and has come back: nothing in the store is newer.
+    pub(super) fn come_back(&mut self, key: &TargetKey, target: TargetId) -> Option<SavedState> {
+        // Where both have it they agree, for nothing happens to what is gone.
+        self.all_mut().filter_map(|waiting| waiting.come_back(key, target)).last()
+    }
+
+    /// What waits, and what is being written and may have to be written again.
+    fn all_mut(&mut self) -> impl Iterator<Item = &mut Waiting> {
+        std::iter::once(&mut self.waiting).chain(self.under_way.as_mut().map(|write| &mut write.content))
     }
 
     /// Begins a write if there is something to write and nothing stands against it.
@@ -113,7 +107,7 @@ impl<L: Ledger + Clone> Outbox<L> {
         if flush {
             self.flush_at = now + FLUSH;
         }
-        if self.waiting.changed.is_empty() && (!flush || self.waiting.answered.is_empty()) {
+        if self.waiting.is_empty() || (!flush && !self.waiting.is_urgent()) {
             return;
         }
         // Together with something else it costs next to nothing to write who answered.
@@ -179,36 +173,10 @@ impl<L: Ledger + Clone> Outbox<L> {
 
     /// How many events are not in the store yet.
     pub(super) fn len(&self) -> usize {
-        self.waiting.events.len() + self.under_way.as_ref().map_or(0, |write| write.content.events.len())
+        self.waiting.len() + self.under_way.as_ref().map_or(0, |write| write.content.len())
     }
 
     fn count(&self) {
         self.metrics.store_pending(self.len());
-    }
-}
-
-impl Waiting {
-    fn is_empty(&self) -> bool {
-        self.changed.is_empty() && self.answered.is_empty()
-    }
-
-    fn batch(&self, snapshot: &Snapshot) -> Batch {
-        let key = |id: TargetId| TargetKey::from(snapshot.fleet.target(id));
-        let state = |id: TargetId| &snapshot.targets[id.0 as usize];
-        let answered = self.answered.difference(&self.changed);
-        Batch {
-            states: self.changed.iter().map(|&id| (key(id), saved(state(id)))).collect(),
-            events: self.events.iter().map(|(_, event)| event.clone()).collect(),
-            answered: answered.filter_map(|&id| Some((key(id), state(id).last_success?))).collect(),
-        }
-    }
-
-    /// Takes back what comes before all that has been waiting since.
-    fn put_back(&mut self, mut earlier: Self) {
-        self.tried = earlier.events.len();
-        earlier.events.append(&mut self.events);
-        self.events = earlier.events;
-        self.changed.append(&mut earlier.changed);
-        self.answered.append(&mut earlier.answered);
     }
 }

@@ -1,4 +1,5 @@
 mod durable;
+mod generations;
 mod ledger;
 
 use std::collections::BTreeMap;
@@ -8,8 +9,8 @@ use jiff::Timestamp;
 use self::ledger::{Kept, ScriptedLedger};
 use super::*;
 use crate::model::{
-    Account, Details, Failure, Fleet, Polling, Probe, Reading, Resource, ResourceReading, Service, Status,
-    TargetId,
+    Account, Details, Failure, Fleet, Generation, Polling, Probe, Reading, Resource, ResourceReading,
+    Service, Status, TargetId,
 };
 
 /// Two targets behind one management identity.
@@ -66,11 +67,13 @@ fn polled_at(second: i64, target: u32, outcome: Result<Status, FailureReason>) -
         duration: Duration::from_millis(20),
         outcome: outcome.map(reading).map_err(|reason| Failure::new(reason, "as scripted")),
     };
-    Report::Polled { poll, pacing: Pacing { allowed: 1.5, ..Pacing::default() } }
+    let pacing = Pacing { allowed: 1.5, ..Pacing::default() };
+    Report::Polled { generation: Generation(0), poll, scope: ScopeId(0), pacing }
 }
 
 struct Stage {
     reports: mpsc::Sender<Report>,
+    adoptions: mpsc::Sender<Adoption>,
     look: watch::Receiver<Arc<Snapshot>>,
     metrics: Arc<Metrics>,
     tasks: tokio::task::JoinSet<()>,
@@ -85,12 +88,13 @@ impl Stage {
     fn with(ledger: &ScriptedLedger) -> Self {
         let mut snapshot = Snapshot::new(Arc::new(fleet()), Timestamp::UNIX_EPOCH);
         restore(&mut snapshot, ledger.kept().states);
-        let (metrics, liveness) = (Arc::new(Metrics::new()), Arc::new(Liveness::new(1)));
-        let (tracker, look) = Tracker::new(snapshot, ledger.clone(), Arc::clone(&metrics), liveness);
+        let (metrics, liveness) = (Arc::new(Metrics::new()), Arc::new(Liveness::new()));
+        let (tracker, look) = Tracker::new(snapshot, ledger.clone(), Arc::clone(&metrics), &liveness);
         let (reports, received) = mpsc::channel(1024);
+        let (adoptions, told) = mpsc::channel(1);
         let mut tasks = tokio::task::JoinSet::new();
-        tasks.spawn(tracker.run(received));
-        Self { reports, look, metrics, tasks }
+        tasks.spawn(tracker.run(received, told));
+        Self { reports, adoptions, look, metrics, tasks }
     }
 
     async fn send(&self, report: Report) {
@@ -154,7 +158,7 @@ async fn the_account_behind_an_identity_names_its_scopes() {
     stage.send(Report::Caller { identity: "other".into(), account }).await;
     stage.send(Report::Caller { identity: "hub".into(), account }).await;
     let pacing = Pacing { allowed: 0.5, backoff_until: Some(Timestamp::UNIX_EPOCH), throttled: 3 };
-    stage.send(Report::Paced(ScopeId(0), pacing)).await;
+    stage.send(Report::Paced { generation: Generation(0), scope: ScopeId(0), pacing }).await;
     stage.send(Report::Refreshed(Err(FailureReason::Throttled))).await;
     let (snapshot, _) = stage.next().await;
     assert_eq!(snapshot.scopes[0].caller, Some(account));

@@ -18,6 +18,7 @@ mod posting;
 mod process;
 #[path = "../support/receiver.rs"]
 mod receiver;
+mod reload;
 #[path = "../support/server.rs"]
 mod server;
 mod sim;

@@ -2,16 +2,23 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use regwatch::metrics::Metrics;
 use regwatch::model::{FailureReason, Probe};
 
 use crate::sinks::two_sinks;
 use crate::snapshot::{NOW, rich};
 
+async fn metrics(now: Timestamp) -> Metrics {
+    let metrics = Metrics::new();
+    metrics.show_sinks(two_sinks(now).await);
+    metrics
+}
+
 /// The page that has something of everything.
 async fn page() -> String {
     let now = NOW.parse().expect("a time");
-    Metrics::new().with_sinks(two_sinks(now).await).render(rich(), now)
+    metrics(now).await.render(rich(), now)
 }
 
 #[tokio::test]
@@ -43,7 +50,7 @@ async fn the_page_has_no_series_twice_and_no_nan() {
 #[tokio::test]
 async fn pieces_make_the_page() {
     let now = NOW.parse().expect("a time");
-    let metrics = Metrics::new().with_sinks(two_sinks(now).await);
+    let metrics = metrics(now).await;
     let pieces: String = metrics.page(rich(), now).collect();
     let state = |page: &str| page.split("# HELP process_").next().map(str::to_owned);
     assert_eq!(state(&pieces), state(&metrics.render(rich(), now)));

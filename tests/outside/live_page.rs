@@ -18,7 +18,7 @@ const TARGET: [&str; 3] = ["probe", "aws_account_id", "aws_region"];
 
 /// Each family, and the labels that each of its series has. A change here breaks what users have written.
 #[rustfmt::skip]
-const FAMILIES: [(&str, &[&str]); 41] = [
+const FAMILIES: [(&str, &[&str]); 43] = [
     ("aws_fleetwise_registration_status", &["aws_account_id", "aws_region", "resource", "status"]),
     ("aws_fleetwise_registration_since_timestamp_seconds", &["aws_account_id", "aws_region", "resource"]),
     ("aws_fleetwise_registration_created_timestamp_seconds", &["aws_account_id", "aws_region"]),
@@ -54,6 +54,8 @@ const FAMILIES: [(&str, &[&str]); 41] = [
     ("regwatch_store_dropped_events_total", &[]),
     ("regwatch_credentials_refreshes_total", &[]),
     ("regwatch_credentials_refresh_failures_total", &["reason"]),
+    ("regwatch_config_last_reload_successful", &[]),
+    ("regwatch_config_last_reload_success_timestamp_seconds", &[]),
     ("regwatch_build_info", &["version"]),
     ("process_cpu_seconds_total", &[]),
     ("process_max_fds", &[]),

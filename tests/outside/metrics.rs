@@ -11,7 +11,8 @@ use crate::snapshot::{NOW, rich};
 
 async fn page() -> String {
     let now = NOW.parse().expect("a time");
-    let metrics = Metrics::new().with_sinks(two_sinks(now).await);
+    let metrics = Metrics::new();
+    metrics.show_sinks(two_sinks(now).await);
     metrics.polled(Probe::GovCloud, Duration::from_millis(3), Duration::from_millis(120));
     metrics.credentials_refreshed(Ok(()));
     metrics.credentials_refreshed(Err(FailureReason::AccessDenied));

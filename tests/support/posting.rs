@@ -5,7 +5,8 @@ use std::sync::Arc;
 use regwatch::clock::Clock;
 use regwatch::config::Config;
 use regwatch::model::{Entry, Status};
-use regwatch::sink::{Progress, Sink, Webhook};
+use regwatch::sink::{Change, Progress, Sink, Webhook};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +16,8 @@ use crate::sinks::Events;
 pub(crate) struct Posting {
     log: Events,
     pub(crate) progress: Arc<Progress>,
+    /// The sink ends when no change of it can come any more.
+    _held: mpsc::Sender<Change<Arc<Webhook>>>,
     draining: CancellationToken,
     task: JoinSet<()>,
 }
@@ -31,11 +34,13 @@ events: {{webhooks: [{{name: fleet-ops, url: '{url}'{more}}}]}}\n"
         let webhook =
             Webhook::open(&config.webhooks[0], Clock::System).unwrap_or_else(|error| panic!("{error}"));
         let (name, on, log) = (Arc::clone(webhook.name()), webhook.on().clone(), Events::new().await);
-        let sink = Sink::open(name, on, webhook, log.0.clone(), Clock::System).await.expect("opened");
+        let sink =
+            Sink::open(name, on, Arc::new(webhook), log.0.clone(), Clock::System).await.expect("opened");
         let (progress, draining) = (sink.progress(), CancellationToken::new());
         let mut task = JoinSet::new();
-        task.spawn(sink.run(draining.clone()));
-        Self { log, progress, draining, task }
+        let (held, changes) = mpsc::channel(1);
+        task.spawn(sink.run(changes, draining.clone()));
+        Self { log, progress, _held: held, draining, task }
     }
 
     pub(crate) async fn append(&self, to: Status) -> Entry {

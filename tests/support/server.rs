@@ -13,7 +13,7 @@ use reqwest::Client;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::event::memory;
@@ -39,12 +39,10 @@ impl Running {
 
     pub(crate) async fn start_with(snapshot: Arc<Snapshot>, limits: Limits, grace: Duration) -> Self {
         let (snapshot, latest) = watch::channel(snapshot);
-        let liveness = Arc::new(Liveness::new(0));
-        liveness.tracker_back_by(Instant::now() + Duration::from_secs(3600));
         let view = View {
             snapshot: latest,
             metrics: Arc::new(Metrics::new()),
-            liveness,
+            liveness: Arc::new(Liveness::new()),
             store: memory().await,
             clock: Clock::starting_at(NOW.parse().expect("a time")),
             stopping: CancellationToken::new(),

@@ -9,6 +9,7 @@ use regwatch::config::{self, On};
 use regwatch::model::{Entry, Status};
 use regwatch::sink::{Deliver, Log, Progress, Refusal, RefusalReason, Sink, sample};
 use regwatch::store::{Batch, Ledger, Store};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// A store in memory, to write events to.
@@ -56,7 +57,9 @@ pub(crate) async fn two_sinks(now: Timestamp) -> [Arc<Progress>; 2] {
     let progress = [written.progress(), posted.progress()];
     let draining = CancellationToken::new();
     draining.cancel();
-    written.run(draining.clone()).await;
-    posted.run(draining).await;
+    let (_held, no_changes) = mpsc::channel(1);
+    written.run(no_changes, draining.clone()).await;
+    let (_held, no_changes) = mpsc::channel(1);
+    posted.run(no_changes, draining).await;
     progress
 }

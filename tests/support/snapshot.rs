@@ -121,7 +121,7 @@ pub(crate) fn rich() -> Arc<Snapshot> {
             scope(Probe::FleetWise, identity("other"), "us-east-1", &[4]),
         ],
         accounts,
-        sts_scopes: BTreeMap::new(),
+        ..Fleet::default()
     };
     let mut snapshot = Snapshot::new(Arc::new(fleet), at("11:40:00"));
     let success = Status::RegistrationSuccess;

@@ -1,10 +1,14 @@
 //! A whole daemon in this process, and how to look at it.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use regwatch::aws::Overrides;
 use regwatch::config::Config;
 use regwatch::daemon::{Daemon, Options};
+use regwatch::reload::Trigger;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -21,19 +25,24 @@ pub(crate) struct Watch {
 impl Watch {
     pub(crate) async fn start(yaml: &str, overrides: Overrides) -> Self {
         let (config, _) = Config::parse("test.yaml", yaml).unwrap_or_else(|error| panic!("{error}"));
-        let options = Options {
-            listen: vec![([127, 0, 0, 1], 0).into()],
-            grace: Duration::from_secs(20),
-            overrides,
-            config_file: None,
-            lifecycle: false,
-        };
+        Self::of_config(config, None, overrides).await.0
+    }
+
+    /// The same, whose configuration may have come from a file; and what the daemon offers its own process.
+    pub(crate) async fn of_config(
+        config: Config,
+        config_file: Option<PathBuf>,
+        overrides: Overrides,
+    ) -> (Self, Trigger, watch::Receiver<Arc<Config>>) {
+        let (listen, grace) = (vec![([127, 0, 0, 1], 0).into()], Duration::from_secs(20));
+        let options = Options { config_file, listen, grace, overrides, lifecycle: false };
         let daemon = Daemon::bind(config, options).await.expect("a free port");
+        let (trigger, applied) = (daemon.trigger(), daemon.applied());
         let url = format!("http://{}", daemon.local_addrs()[0]);
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(daemon.run(stop.clone().cancelled_owned()));
-        Self { url, stop, daemon: tasks, client: reqwest::Client::new() }
+        (Self { url, stop, daemon: tasks, client: reqwest::Client::new() }, trigger, applied)
     }
 
     /// What a path answers: its status and its text.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::super::*;
 use crate::model::{
-    Account, Caller, Details, Failure, FailureReason, Polling, Probe, Reading, Region, Resource,
+    Account, Caller, Details, Failure, FailureReason, Fleet, Polling, Probe, Reading, Region, Resource,
     ResourceReading, Service, Status, Target,
 };
 
@@ -29,6 +29,34 @@ pub(super) struct Scripted {
     pub(super) calls: Arc<Mutex<Vec<(TargetId, Instant)>>>,
     /// Until then nobody can sign in.
     pub(super) credentials_from: Instant,
+    pub(super) record: Arc<Mutex<Record>>,
+}
+
+/// What nobody but a test looks at.
+#[derive(Default)]
+pub(super) struct Record {
+    sign_ins: usize,
+    /// How many calls about a target wait for their answer, and how many did at most.
+    in_flight: BTreeMap<TargetId, (usize, usize)>,
+}
+
+/// A call in flight; dropped when nobody waits for its answer.
+struct InFlight(TargetId, Arc<Mutex<Record>>);
+
+impl InFlight {
+    fn new(id: TargetId, record: &Arc<Mutex<Record>>) -> Self {
+        let mut all = record.lock().unwrap();
+        let (now, most) = all.in_flight.entry(id).or_default();
+        *now += 1;
+        *most = (*most).max(*now);
+        Self(id, Arc::clone(record))
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.1.lock().unwrap().in_flight.entry(self.0).or_default().0 -= 1;
+    }
 }
 
 impl Prober for Scripted {
@@ -36,6 +64,7 @@ impl Prober for Scripted {
 
     async fn sign_in(&self, _: &Target) -> Result<(), Failure> {
         tokio::time::sleep_until(self.credentials_from).await;
+        self.record.lock().unwrap().sign_ins += 1;
         Ok(())
     }
 
@@ -48,6 +77,7 @@ impl Prober for Scripted {
             calls.push((id, at));
             before
         };
+        let _in_flight = InFlight::new(id, &self.record);
         let (latency, outcome) = (self.script)(id, asked_before);
         tokio::time::sleep(latency).await;
         Asked { at, outcome }
@@ -58,9 +88,11 @@ impl Prober for Scripted {
 pub(super) struct Stage {
     pub(super) began: Instant,
     pub(super) calls: Arc<Mutex<Vec<(TargetId, Instant)>>>,
+    record: Arc<Mutex<Record>>,
     pub(super) reports: mpsc::Receiver<Report>,
+    pub(super) orders: watch::Sender<Orders>,
     pub(super) stop: CancellationToken,
-    pub(super) pollers: tokio::task::JoinSet<()>,
+    pub(super) pollers: tokio::task::JoinSet<Finish>,
 }
 
 impl Stage {
@@ -79,24 +111,23 @@ impl Stage {
         script: impl Fn(TargetId, usize) -> Line + Send + Sync + 'static,
     ) -> Self {
         let (reports, received) = mpsc::channel(1 << 16);
-        let prober = Scripted { script: Arc::new(script), calls: Arc::default(), credentials_from };
-        let calls = Arc::clone(&prober.calls);
-        let around = Arc::new(Surroundings {
-            fleet: Arc::new(fleet(scopes)),
-            prober,
-            reports,
-            liveness: Arc::new(Liveness::new(scopes.len())),
-            clock: Clock::starting_at(Timestamp::UNIX_EPOCH),
-            anchor: Instant::now(),
-            start_window: 30 * SECOND,
-        });
+        let prober = Scripted {
+            script: Arc::new(script),
+            calls: Arc::default(),
+            credentials_from,
+            record: Arc::default(),
+        };
+        let (calls, record) = (Arc::clone(&prober.calls), Arc::clone(&prober.record));
+        let around = surroundings(prober, reports);
+        let orders = watch::Sender::new(orders(fleet(scopes)));
         let stop = CancellationToken::new();
         let mut pollers = tokio::task::JoinSet::new();
         for index in 0..u32::try_from(scopes.len()).unwrap() {
-            let poller = Poller::new(Arc::clone(&around), ScopeId(index), u64::from(index));
+            let poller =
+                Poller::new(Arc::clone(&around), orders.subscribe(), ScopeId(index), u64::from(index));
             pollers.spawn(poller.run(stop.clone()));
         }
-        Self { began: Instant::now(), calls, reports: received, stop, pollers }
+        Self { began: Instant::now(), calls, record, reports: received, orders, stop, pollers }
     }
 
     pub(super) async fn after(self, time: Duration) -> Self {
@@ -111,6 +142,21 @@ impl Stage {
         mine.map(|(_, at)| *at - self.began).collect()
     }
 
+    /// How many calls about a target wait for their answer.
+    pub(super) fn in_flight(&self, target: u32) -> usize {
+        self.record.lock().unwrap().in_flight.get(&TargetId(target)).map_or(0, |(now, _)| *now)
+    }
+
+    /// How many did at most.
+    pub(super) fn most_at_once(&self, target: u32) -> usize {
+        self.record.lock().unwrap().in_flight.get(&TargetId(target)).map_or(0, |(_, most)| *most)
+    }
+
+    /// How often somebody has signed in.
+    pub(super) fn sign_ins(&self) -> usize {
+        self.record.lock().unwrap().sign_ins
+    }
+
     pub(super) fn polls(&mut self) -> Vec<Poll> {
         let reports = std::iter::from_fn(|| self.reports.try_recv().ok());
         reports
@@ -120,6 +166,30 @@ impl Stage {
             })
             .collect()
     }
+}
+
+/// What the pollers of a scripted AWS share.
+pub(super) fn surroundings(prober: Scripted, reports: mpsc::Sender<Report>) -> Arc<Surroundings<Scripted>> {
+    Arc::new(Surroundings {
+        prober,
+        reports,
+        liveness: Arc::new(Liveness::new()),
+        clock: Clock::starting_at(Timestamp::UNIX_EPOCH),
+        anchor: Instant::now(),
+    })
+}
+
+/// The first orders.
+pub(super) fn orders(fleet: Fleet) -> Orders {
+    let (held, _) = mpsc::channel(1);
+    let assignment = Assignment {
+        fleet: Arc::new(fleet),
+        succession: Arc::default(),
+        redefined: Arc::default(),
+        start_window: 30 * SECOND,
+        held,
+    };
+    Orders { assignment: Arc::new(assignment), is_settled: true }
 }
 
 pub(super) fn fleet(scopes: &[(u32, f64)]) -> Fleet {
@@ -143,7 +213,7 @@ pub(super) fn fleet(scopes: &[(u32, f64)]) -> Fleet {
         }
         fleet.scopes.push(Scope {
             service: Service::Account,
-            caller: Caller::Identity("hub".into()),
+            caller: Caller::Identity(if index == 0 { "hub".into() } else { format!("hub-{index}").into() }),
             region: Region::new("us-east-1"),
             limit,
             wanted: f64::from(count) / 300.0,

@@ -104,7 +104,7 @@ fn the_start_is_spread_evenly_and_alike_in_each_run() {
     let window = Duration::from_secs(30);
     let mut per_second = [0; 30];
     for account in 0..3000 {
-        let first = Cadence::new(&target(account, None), anchor).first(window);
+        let first = Cadence::new(&target(account, None), anchor).first(anchor, window);
         per_second[first.duration_since(anchor).as_secs() as usize] += 1;
     }
     // A hundred each, with a standard deviation of ten.

@@ -71,6 +71,8 @@ pub(super) struct Rate {
     /// When the rate set out along the curve.
     since: Option<Instant>,
     fell_at: Instant,
+    /// Whether anything was learnt: until the first throttle the limit is all that is known.
+    has_fallen: bool,
     meter: Meter,
 }
 
@@ -85,13 +87,23 @@ impl Rate {
             plateau: PLATEAU_MAX,
             since: None,
             fell_at: now,
+            has_fallen: false,
             meter: Meter::new(now),
         }
     }
 
+    /// Another limit. What was learnt is kept, for the limit says nothing about the quota.
+    pub(super) fn set_limit(&mut self, limit: f64) {
+        if !self.has_fallen {
+            self.start = limit;
+            self.ceiling = limit;
+        }
+        self.limit = limit;
+    }
+
     /// The rate now, never above the limit.
     pub(super) fn at(&self, now: Instant) -> f64 {
-        let Some(since) = self.since else { return self.start };
+        let Some(since) = self.since else { return self.start.min(self.limit) };
         let time = now.duration_since(since).as_secs_f64() / self.plateau - 1.0;
         let height =
             if time < 0.0 { self.ceiling - self.start } else { BEYOND * self.usual.max(self.ceiling) };
@@ -129,6 +141,7 @@ impl Rate {
         self.start = self.ceiling * FALL;
         self.since = None;
         self.fell_at = now;
+        self.has_fallen = true;
         self.meter = Meter::new(now);
     }
 

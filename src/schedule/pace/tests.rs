@@ -230,3 +230,52 @@ fn a_late_hint_closes_the_gate_again() {
 fn a_scope_costs_little_memory() {
     assert!(size_of::<Pace>() <= 200, "{}", size_of::<Pace>());
 }
+
+/// A pace that was throttled once and accepted again, so that it has learnt something.
+fn learnt(limit: f64) -> (Pace, Instant) {
+    let begin = Instant::now();
+    let mut pace = Pace::new(limit, begin, 7);
+    let mut now = begin;
+    for call in 0..40 {
+        now = pace.next_call(now).expect("no trial is in flight").max(now);
+        let permit = pace.start(now);
+        now += Duration::from_millis(20);
+        let answer = if call == 30 { Answer::Throttled { retry_after: None } } else { Answer::Accepted };
+        pace.finish(permit, answer, now);
+    }
+    (pace, now)
+}
+
+#[test]
+fn another_limit_holds_at_once_and_is_no_reason_to_forget() {
+    let (mut pace, now) = learnt(10.0);
+    let allowed = pace.allowed(now);
+    assert!(allowed < 10.0);
+    pace.set_limit(1.0);
+    assert_eq!(pace.allowed(now), 1.0);
+    for limit in [100.0, 10.0] {
+        pace.set_limit(limit);
+        assert_eq!(pace.allowed(now), allowed);
+    }
+}
+
+#[test]
+fn where_nothing_was_learnt_the_limit_is_the_rate() {
+    let now = Instant::now();
+    let mut pace = Pace::new(10.0, now, 7);
+    for limit in [1.0, 50.0] {
+        pace.set_limit(limit);
+        assert_eq!(pace.allowed(now), limit);
+    }
+}
+
+#[test]
+fn another_limit_opens_no_gate() {
+    let now = Instant::now();
+    let mut pace = Pace::new(10.0, now, 7);
+    let permit = pace.start(now);
+    pace.finish(permit, Answer::Throttled { retry_after: Some(Duration::from_mins(1)) }, now);
+    pace.set_limit(100.0);
+    assert_eq!(pace.backoff_until(), Some(now + Duration::from_mins(1)));
+    assert!(pace.next_call(now) >= Some(now + Duration::from_mins(1)));
+}

@@ -144,6 +144,7 @@ struct Seen {
     script: VecDeque<Result<(), Refusal>>,
     tries: Vec<(Instant, u64)>,
     taken: Vec<u64>,
+    hangs: bool,
 }
 
 impl Receiver {
@@ -159,6 +160,13 @@ impl Receiver {
         Self::scripted(refusals.into_iter().map(Err))
     }
 
+    /// One that never answers.
+    pub(super) fn hanging() -> Self {
+        let receiver = Self::default();
+        receiver.seen.lock().unwrap().hangs = true;
+        receiver
+    }
+
     /// What it took, in the order in which it did.
     pub(super) fn taken(&self) -> Vec<u64> {
         self.seen.lock().unwrap().taken.clone()
@@ -172,6 +180,9 @@ impl Receiver {
 
 impl Deliver for Receiver {
     async fn deliver(&mut self, entry: &Entry) -> Result<(), Refusal> {
+        if self.seen.lock().unwrap().hangs {
+            std::future::pending::<()>().await;
+        }
         sleep(Duration::from_millis(5)).await;
         let mut seen = self.seen.lock().unwrap();
         seen.tries.push((Instant::now(), entry.sequence));

@@ -1,3 +1,4 @@
+mod change;
 mod place;
 
 use std::collections::HashSet;
@@ -14,6 +15,7 @@ use RefusalReason::{Refused, ServerError, Template, Throttled, Unreachable};
 /// A sink at work, on a log and with a receiver.
 struct Running {
     progress: Arc<Progress>,
+    changes: mpsc::Sender<Change<Receiver>>,
     draining: CancellationToken,
     task: JoinSet<()>,
 }
@@ -25,8 +27,9 @@ impl Running {
             Sink::open("test".into(), On::default(), receiver.clone(), log.clone(), clock).await.unwrap();
         let (progress, draining) = (sink.progress(), CancellationToken::new());
         let mut task = JoinSet::new();
-        task.spawn(sink.run(draining.clone()));
-        Self { progress, draining, task }
+        let (changes, received) = mpsc::channel(1);
+        task.spawn(sink.run(received, draining.clone()));
+        Self { progress, changes, draining, task }
     }
 
     async fn end(mut self) {

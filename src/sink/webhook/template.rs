@@ -37,6 +37,11 @@ impl Template {
         Ok(template)
     }
 
+    /// The text that it was read from.
+    fn text(&self) -> String {
+        self.environment.get_template(NAME).expect("it was added").source().to_owned()
+    }
+
     /// The body for an event.
     ///
     /// # Errors
@@ -54,6 +59,12 @@ impl Template {
             ));
         }
         Ok(body)
+    }
+}
+
+impl PartialEq for Template {
+    fn eq(&self, other: &Self) -> bool {
+        (self.text(), self.is_json) == (other.text(), other.is_json)
     }
 }
 

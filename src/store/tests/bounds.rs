@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tokio::sync::watch;
+
 use super::*;
 use crate::clock::Clock;
 
@@ -15,7 +17,7 @@ async fn keep_house(
     until: impl AsyncFn(&Store) -> bool,
 ) -> u64 {
     let dropped = AtomicU64::new(0);
-    let sinks: Vec<_> = sinks.iter().map(|&sink| sink.to_owned()).collect();
+    let sinks = watch::Sender::new(sinks.iter().map(|&sink| sink.to_owned()).collect()).subscribe();
     let wait = async {
         while !until(store).await {
             tokio::task::yield_now().await;

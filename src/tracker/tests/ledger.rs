@@ -17,6 +17,8 @@ pub(super) enum Fate {
     Written(u64),
     /// Nothing is written.
     Refused,
+    /// The same, and it takes so many milliseconds.
+    RefusedAfter(u64),
     /// It is written, and yet said to have failed.
     WrittenUntold,
     /// It never ends, and nothing is written.
@@ -91,11 +93,11 @@ impl Ledger for ScriptedLedger {
     async fn commit(&self, batch: Arc<Batch>) -> Result<(), StoreError> {
         let fate = self.fates.lock().unwrap().pop_front().unwrap_or(Fate::Written(0));
         match fate {
-            Fate::Written(millis) => sleep(Duration::from_millis(millis)).await,
+            Fate::Written(millis) | Fate::RefusedAfter(millis) => sleep(Duration::from_millis(millis)).await,
             Fate::Hangs => std::future::pending().await,
             Fate::Refused | Fate::WrittenUntold => {}
         }
-        self.write(&batch, fate != Fate::Refused);
+        self.write(&batch, !matches!(fate, Fate::Refused | Fate::RefusedAfter(_)));
         match fate {
             Fate::Written(_) => Ok(()),
             _ => Err(StoreError::Unusable("as scripted".into())),

@@ -1,0 +1,113 @@
+//! Reading the configuration anew: everything of it that can fail.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::task::spawn_blocking;
+
+use super::generation::{Generations, Lasting};
+use super::sinks::Opened;
+use super::warn_of_small_quotas;
+use crate::aws::{Chains, Needed};
+use crate::config::{Config, Warning};
+use crate::model::{Fleet, Region, Succession};
+use crate::reload::Refused;
+use crate::store::{SavedState, TargetKey};
+
+/// A generation that is ready to take over: nothing that is left to do can fail.
+pub(super) struct Next {
+    pub(super) config: Arc<Config>,
+    pub(super) fleet: Arc<Fleet>,
+    pub(super) succession: Arc<Succession>,
+    pub(super) redefined: Arc<HashSet<Arc<str>>>,
+    /// What the store keeps of the targets that are new.
+    pub(super) kept: Vec<(TargetKey, SavedState)>,
+    pub(super) webhooks: Opened,
+    pub(super) needed: Needed,
+    pub(super) chains: Chains,
+}
+
+/// What a file says, and what that means for what is watched.
+struct Read {
+    config: Config,
+    warnings: Vec<Warning>,
+    fleet: Fleet,
+    succession: Succession,
+    redefined: HashSet<Arc<str>>,
+    needed: Needed,
+}
+
+impl Generations {
+    /// Reads the configuration anew, and puts it in force or refuses it as a whole.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, if it was refused.
+    pub(super) async fn reload(&mut self) -> Result<(), Refused> {
+        let outcome = match self.prepare().await {
+            Ok(next) => self.adopt(next).await,
+            Err(refused) => Err(refused),
+        };
+        match &outcome {
+            Ok(()) => warn_of_small_quotas(&self.fleet),
+            Err(_) => self.lasting.metrics.config_refused(),
+        }
+        outcome
+    }
+
+    async fn prepare(&self) -> Result<Next, Refused> {
+        let Lasting { config_file, aws, store, applied, .. } = &self.lasting;
+        let Some(path) = config_file.clone() else {
+            return Err(Refused(
+                "this regwatch runs without a configuration file: there is none to read".into(),
+            ));
+        };
+        let (before, fleet, region) =
+            (Arc::clone(&applied.borrow()), Arc::clone(&self.fleet), aws.region().clone());
+        // Tens of thousands of accounts take a while, and nobody else should wait for it.
+        let read = spawn_blocking({
+            let before = Arc::clone(&before);
+            move || read(&path, &before, &fleet, &region)
+        });
+        let Read { config, warnings, fleet, succession, redefined, needed } =
+            read.await.map_err(|panic| refused(&panic.into()))?.map_err(|error| refused(&error))?;
+        for warning in warnings {
+            tracing::warn!("{warning}");
+        }
+        let fixed = (config.store.path != before.store.path).then(|| {
+            "`store.path` cannot change while regwatch runs; restart it, or set the path back".to_owned()
+        });
+        let webhooks = match (self.sinks.prepare(&config.webhooks).await, fixed) {
+            (Ok(webhooks), None) => webhooks,
+            (webhooks, fixed) => {
+                let wrong = webhooks.err().map(|error| format!("{error:#}"));
+                return Err(Refused(Vec::from_iter(fixed.into_iter().chain(wrong)).join("\n")));
+            }
+        };
+        let kept = match succession.new_targets() {
+            [] => Vec::new(),
+            new => {
+                let new: HashSet<_> = new.iter().map(|&id| TargetKey::from(fleet.target(id))).collect();
+                let kept = store.states().await.map_err(|error| refused(&error.into()))?;
+                kept.into_iter().filter(|(key, _)| new.contains(key)).collect()
+            }
+        };
+        let chains = aws.chains(&config).await;
+        let (config, fleet) = (Arc::new(config), Arc::new(fleet));
+        let (succession, redefined) = (Arc::new(succession), Arc::new(redefined));
+        Ok(Next { config, fleet, succession, redefined, kept, webhooks, needed, chains })
+    }
+}
+
+fn read(path: &Path, before: &Config, fleet: &Fleet, region: &Region) -> anyhow::Result<Read> {
+    let (config, warnings) = Config::load(path)?;
+    let next = Fleet { generation: fleet.generation.next(), ..config.fleet(region) };
+    let redefined = config.redefined(before);
+    let succession = Succession::between(fleet, &next, &redefined);
+    let needed = Needed::of(&config, &next);
+    Ok(Read { config, warnings, fleet: next, succession, redefined, needed })
+}
+
+fn refused(error: &anyhow::Error) -> Refused {
+    Refused(format!("{error:#}"))
+}

@@ -1,0 +1,161 @@
+//! What a generation of configuration asks of the pollers, and how a poller goes over to the next.
+//!
+//! All pollers look at the same place, so that a hundred thousand of them need no mailboxes. A generation
+//! takes over in two steps. At the first each poller goes on with what it still polls and lets go of the
+//! rest at once, calls in flight included; one whose scope has gone ends. When the last has done so, the
+//! generation is settled, and what is new to a scope may be asked: a target that has moved from one scope
+//! to another is never asked from both.
+
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::step::{Due, Work};
+use super::{Course, Poller, most_steps};
+use crate::model::{Fleet, Scope, ScopeId, Succession, TargetId};
+use crate::probe::Prober;
+use crate::schedule::{Answer, Cadence, DueQueue, interval};
+
+/// What one generation of configuration lays down.
+#[derive(Debug)]
+pub struct Assignment {
+    /// What is watched.
+    pub fleet: Arc<Fleet>,
+    /// What became of the targets and scopes of the generation before.
+    pub succession: Arc<Succession>,
+    /// The identities that stand for somebody else than in the generation before.
+    pub redefined: Arc<HashSet<Arc<str>>>,
+    /// Over how long the first polls of what is new are spread.
+    pub start_window: Duration,
+    /// Never used, and dropped with the assignment: its receiver hears when the last poller has let go.
+    pub held: mpsc::Sender<Infallible>,
+}
+
+/// The assignment that holds, for pollers to look at.
+#[derive(Clone, Debug)]
+pub struct Orders {
+    /// What it says.
+    pub assignment: Arc<Assignment>,
+    /// Whether every poller has let go of the assignment before.
+    pub is_settled: bool,
+}
+
+/// The scope of a poller is not in the fleet any more.
+pub(super) struct Dissolved;
+
+impl<P: Prober> Poller<P> {
+    /// Does as the orders of now say.
+    pub(super) fn obey(&mut self) -> Result<(), Dissolved> {
+        let Orders { assignment, is_settled } = self.orders.borrow_and_update().clone();
+        if !Arc::ptr_eq(&assignment, &self.assignment) {
+            let scope = assignment.succession.scope(self.scope).ok_or(Dissolved)?;
+            self.adopt(assignment, scope);
+        }
+        if is_settled {
+            self.welcome();
+        }
+        Ok(())
+    }
+
+    /// Goes over to the next assignment.
+    fn adopt(&mut self, next: Arc<Assignment>, scope: ScopeId) {
+        let now = Instant::now();
+        let Scope { limit, targets, .. } = next.fleet.scope(scope);
+        let before = Arc::clone(&self.assignment);
+        let passage = Passage { before: &before, next: &next, scope };
+        let mut courses: Vec<Option<Course>> = targets.iter().map(|_| None).collect();
+        let polled_so_far = &before.fleet.scope(self.scope).targets;
+        for (old, course) in polled_so_far.iter().zip(std::mem::take(&mut self.courses)) {
+            if let Some(new) = passage.of(*old).filter(|_| self.newcomers.binary_search(old).is_err()) {
+                courses[place_among(targets, new)] = Some(course);
+            }
+        }
+        self.newcomers =
+            targets.iter().zip(&courses).filter(|(_, c)| c.is_none()).map(|(id, _)| *id).collect();
+        self.courses = courses.into_iter().map(Option::unwrap_or_default).collect();
+        let anchor = self.around.anchor;
+        let courses = &self.courses;
+        self.due.revise(|old, due| {
+            let new = passage.of(old)?;
+            let (was, target) = (before.fleet.target(old), next.fleet.target(new));
+            if was.polling == target.polling {
+                return Some((new, due));
+            }
+            let interval = interval(&target.polling, courses[place_among(targets, new)].phase);
+            Some((new, due.min(Cadence::new(target, anchor).next(now, interval))))
+        });
+        for (due, session) in std::mem::take(&mut self.ready) {
+            if let Some(moved) = passage.go_on(due, &mut self.due) {
+                self.ready.push_back((moved, session));
+            }
+        }
+        for mut step in std::mem::take(&mut self.steps) {
+            let moved = match &step.work {
+                Work::SigningIn(_) => passage.go_on(step.due, &mut self.due),
+                Work::Calling(..) => passage.of(step.due.target).map(|target| Due { target, ..step.due }),
+            };
+            match (moved, step.work.permit()) {
+                (Some(due), _) => {
+                    step.due = due;
+                    self.steps.push(step);
+                }
+                // Nobody waits for the answer any more.
+                (None, Some(permit)) => {
+                    self.calls -= 1;
+                    self.pace.finish(permit, Answer::Unanswered, now);
+                }
+                (None, None) => {}
+            }
+        }
+        self.pace.set_limit(*limit);
+        self.most_steps = most_steps(*limit);
+        self.scope = scope;
+        self.assignment = next;
+    }
+
+    /// Lets what is new to the scope be polled.
+    fn welcome(&mut self) {
+        let now = Instant::now();
+        for target in std::mem::take(&mut self.newcomers) {
+            let cadence = Cadence::new(self.assignment.fleet.target(target), self.around.anchor);
+            self.due.push(target, cadence.first(now, self.assignment.start_window));
+        }
+    }
+}
+
+/// From one assignment to the next, in the eyes of one poller.
+struct Passage<'a> {
+    before: &'a Assignment,
+    next: &'a Assignment,
+    scope: ScopeId,
+}
+
+impl Passage<'_> {
+    /// What a target is now; `None` if it has gone, or to another scope.
+    fn of(&self, old: TargetId) -> Option<TargetId> {
+        let new = self.next.succession.target(old)?;
+        (self.next.fleet.target(new).scope == self.scope).then_some(new)
+    }
+
+    /// The same for one that is about to be asked. If somebody else asks for it now, it begins anew, as
+    /// due as it was.
+    fn go_on(&self, due: Due, queue: &mut DueQueue) -> Option<Due> {
+        let target = self.of(due.target)?;
+        let (was, is) =
+            (&self.before.fleet.target(due.target).identity, &self.next.fleet.target(target).identity);
+        if was == is && !self.next.redefined.contains(is) {
+            return Some(Due { target, ..due });
+        }
+        queue.push(target, due.at);
+        None
+    }
+}
+
+/// The place of a target among those of a scope, which are in ascending order.
+pub(super) fn place_among(targets: &[TargetId], target: TargetId) -> usize {
+    targets.binary_search(&target).expect("a scope's targets are in ascending order, and it is one of them")
+}
