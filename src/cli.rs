@@ -8,14 +8,17 @@ mod run;
 mod signal;
 mod test_webhook;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
+use crate::clock::Clock;
 use crate::config::{Config, ConfigError, LogFilter};
+use crate::http::{Door, DoorError};
 use crate::model::Word;
 use crate::sink::WebhookErrors;
 use crate::telemetry::{self, Format};
@@ -51,7 +54,7 @@ struct Log {
 enum Command {
     /// Poll what the configuration names, until told to stop
     ///
-    /// Example: regwatch run --config.file /etc/regwatch/config.yaml --web.listen-address 0.0.0.0:9847
+    /// Example: regwatch run --config.file /etc/regwatch/config.yaml --web.listen-address 0.0.0.0:9847 --web.config.file /etc/regwatch/web.yaml
     Run(run::Run),
 
     /// Say whether a configuration is sound, and what its cadence asks of each quota
@@ -79,7 +82,7 @@ enum Command {
     Demo(demo::Demo),
 }
 
-/// Where to serve, and how to end.
+/// Where to serve and to whom, and how to end.
 #[derive(Clone, Debug, Args)]
 struct Web {
     /// Where to serve HTTP, as IP:PORT or :PORT; may be given more than once
@@ -90,10 +93,30 @@ struct Web {
     /// Let POST /-/reload have the configuration read anew, as SIGHUP does
     #[arg(long = "web.enable-lifecycle")]
     lifecycle: bool,
+    /// TLS, passwords and headers of the HTTP server, as Prometheus' exporters have them; see
+    /// deploy/web-config.example.yaml
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    web_config: Option<PathBuf>,
+
+    /// Answer /-/healthy and /-/ready without a password, for orchestrators that have none
+    #[arg(long = "web.open-health", requires = "web_config")]
+    open_health: bool,
 
     /// How long calls in flight and open responses may take to end after a signal
     #[arg(long = "shutdown.grace-period", value_name = "DURATION", default_value = "25s", value_parser = duration)]
     grace: Duration,
+}
+
+impl Web {
+    /// What stands before the HTTP server; its warnings go to standard error.
+    fn door(&self) -> anyhow::Result<Arc<Door>> {
+        let Some(path) = &self.web_config else { return Ok(Arc::default()) };
+        let (door, warnings) = Door::open(path, self.open_health, Clock::System)?;
+        for warning in warnings {
+            tracing::warn!("{warning}");
+        }
+        Ok(Arc::new(door))
+    }
 }
 
 /// Does what the arguments say.
@@ -109,7 +132,7 @@ pub fn main() -> ExitCode {
         Command::Demo(demo) => demo.execute(),
     };
     let Err(error) = done else { return ExitCode::SUCCESS };
-    let is_of_configuration = error.is::<ConfigError>() || error.is::<WebhookErrors>();
+    let is_of_configuration = is_of_configuration(&error);
     let text = format!("{error:#}");
     match is_of_configuration {
         // What a daemon has to say is in its log, from the first line to the last.
@@ -118,6 +141,25 @@ pub fn main() -> ExitCode {
         false => eprintln!("regwatch: {text}"),
     }
     if is_of_configuration { ExitCode::from(EX_CONFIG) } else { ExitCode::FAILURE }
+}
+
+fn is_of_configuration(error: &anyhow::Error) -> bool {
+    error.is::<ConfigError>() || error.is::<WebhookErrors>() || error.is::<DoorError>()
+}
+
+/// Two things that may both be wrong, which is then told of both.
+fn both<A, B>(
+    first: anyhow::Result<A>,
+    second: anyhow::Result<B>,
+    tell: impl Fn(String),
+) -> anyhow::Result<(A, B)> {
+    match (first, second) {
+        (Err(first), Err(second)) => {
+            tell(format!("{first:#}"));
+            Err(second)
+        }
+        (first, second) => Ok((first?, second?)),
+    }
 }
 
 /// Loads a configuration; its warnings go to standard error.

@@ -4,7 +4,7 @@
 //! `polling`, `limits`, `store`, `identity`, `account`, `events` and `log` each know one part of the file,
 //! and `file` the whole.
 //! All note what is wrong in one report and go on, so that every mistake is told in one go. `fleet`
-//! turns the outcome into targets and quota scopes.
+//! turns the outcome into targets and quota scopes. `web` is a file of its own, read in the same way.
 
 mod account;
 mod events;
@@ -25,6 +25,7 @@ mod role_arn;
 mod section;
 mod store;
 mod value;
+mod web;
 mod yaml;
 
 use std::collections::{BTreeMap, HashSet};
@@ -41,6 +42,7 @@ pub use self::mistake::{ConfigError, ConfigErrors, Mistake, Warning};
 pub use self::on::On;
 pub use self::role_arn::{ParseRoleArnError, RoleArn};
 pub use self::store::Store;
+pub use self::web::{ClientAuth, ClientCa, PasswordHash, Tls, Web};
 
 use self::mistake::{Place, Report};
 
@@ -69,18 +71,7 @@ impl Config {
     /// # Errors
     /// If the file cannot be read, or with every mistake in it.
     pub fn load(path: &Path) -> Result<(Self, Vec<Warning>), ConfigError> {
-        let file_name = path.display().to_string();
-        let bytes = std::fs::read(path)
-            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-        match String::from_utf8(bytes) {
-            Ok(text) => Ok(Self::parse(&file_name, &text)?),
-            Err(error) => {
-                let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-                let mut report = Report::default();
-                report.mistake(after(good), "not UTF-8; save the file in that encoding");
-                Ok(report.finish(&file_name, None)?)
-            }
-        }
+        load(path, file::read)
     }
 
     /// Reads the text of a configuration file; with what is doubtful in it.
@@ -126,6 +117,26 @@ impl Config {
             Identity::DefaultChain | Identity::Profile(_) => false,
         }
     }
+}
+
+/// Reads a file, and makes something of its text.
+fn load<T>(
+    path: &Path,
+    read: impl FnOnce(&str, &mut Report) -> Option<T>,
+) -> Result<(T, Vec<Warning>), ConfigError> {
+    let file_name = path.display().to_string();
+    let bytes =
+        std::fs::read(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    let mut report = Report::default();
+    let read = match String::from_utf8(bytes) {
+        Ok(text) => read(&text, &mut report),
+        Err(error) => {
+            let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            report.mistake(after(good), "not UTF-8; save the file in that encoding");
+            None
+        }
+    };
+    Ok(report.finish(&file_name, read)?)
 }
 
 /// The place after some text.

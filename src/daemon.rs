@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::aws::{self, Aws, Broker, Overrides};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::http::{Bound, Server, View};
+use crate::http::{Bound, Door, Server, View};
 use crate::liveness::Liveness;
 use crate::metrics::Metrics;
 use crate::model::{Fleet, Report, Snapshot};
@@ -50,6 +50,8 @@ pub struct Options {
     pub config_file: Option<PathBuf>,
     /// Where to serve HTTP.
     pub listen: Vec<SocketAddr>,
+    /// What stands before it.
+    pub door: Arc<Door>,
     /// How long calls in flight and open responses may take to end.
     pub grace: Duration,
     /// What takes the place of the environment.
@@ -83,13 +85,14 @@ impl Daemon {
     /// # Errors
     /// If the store or a file of a webhook cannot be used, or an address cannot be bound.
     pub async fn bind(config: Config, options: Options) -> anyhow::Result<Self> {
-        let Options { config_file, listen, grace, overrides, lifecycle } = options;
+        let Options { config_file, listen, door, grace, overrides, lifecycle } = options;
         let clock = Clock::System;
         let store = Store::open(&config.store).await?;
         let sinks = Ready::open(&config.webhooks, &store, clock).await?;
         let aws = Aws::load(overrides, config.limits.max_in_flight).await;
         let fleet = Arc::new(config.fleet(aws.region()));
-        let (liveness, metrics) = (Arc::new(Liveness::new()), Arc::new(Metrics::new()));
+        let liveness = Arc::new(Liveness::new());
+        let metrics = Arc::new(Metrics::new().with_door(door.gauges()));
         metrics.config_loaded(clock.now());
         let mut snapshot = Snapshot::new(Arc::clone(&fleet), clock.now());
         let known = restore(&mut snapshot, store.states().await?);
@@ -105,7 +108,7 @@ impl Daemon {
             stopping: ending.clone(),
             reload: lifecycle.then(|| trigger.because("a request over HTTP")),
         };
-        let server = Server::new(view).bind(&listen)?;
+        let server = Server::new(view).behind(Arc::clone(&door)).bind(&listen)?;
         let (reports, received) = mpsc::channel(REPORTS);
         let (broker, credentials) = Broker::new(aws.clone(), &config, &fleet, reports.clone(), clock).await;
         let prober = AwsProber::new(aws.clone(), credentials);
@@ -115,7 +118,8 @@ impl Daemon {
         let (to_broker, broker_adoptions) = mpsc::channel(1);
         let known = config.store.path.is_some().then_some(known);
         let applied = watch::Sender::new(Arc::new(config));
-        let lasting = Lasting { config_file, aws, store, metrics, around, to_tracker, to_broker, applied };
+        let lasting =
+            Lasting { config_file, door, aws, store, metrics, around, to_tracker, to_broker, applied };
         Ok(Self {
             server,
             sinks,

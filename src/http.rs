@@ -8,8 +8,10 @@
 mod api;
 mod connection;
 mod crowd;
+mod door;
 mod lifecycle;
 mod routes;
+mod wire;
 
 use std::future::poll_fn;
 use std::io;
@@ -25,6 +27,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 pub use crowd::Limits;
+pub use door::{Door, DoorError};
 
 use crate::clock::Clock;
 use crate::liveness::Liveness;
@@ -71,6 +74,7 @@ pub struct View {
 #[derive(Debug)]
 pub struct Server {
     view: View,
+    door: Arc<Door>,
     limits: Limits,
 }
 
@@ -80,6 +84,7 @@ pub struct Bound {
     listeners: Vec<TcpListener>,
     addresses: Vec<SocketAddr>,
     router: Router,
+    door: Arc<Door>,
     limits: Limits,
 }
 
@@ -94,12 +99,17 @@ pub struct BindError {
 impl Server {
     /// A server that shows `view`.
     pub fn new(view: View) -> Self {
-        Self { view, limits: Limits::default() }
+        Self { view, door: Arc::default(), limits: Limits::default() }
     }
 
     /// Holds its connections to other limits than the default ones.
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// Puts it behind a door.
+    pub fn behind(self, door: Arc<Door>) -> Self {
+        Self { door, ..self }
     }
 
     /// Listens on every one of the addresses.
@@ -110,8 +120,9 @@ impl Server {
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn bind(self, addresses: &[SocketAddr]) -> Result<Bound, BindError> {
-        let router = routes::router(self.view, self.limits.keep_alive);
-        let mut bound = Bound { listeners: Vec::new(), addresses: Vec::new(), router, limits: self.limits };
+        let Self { view, door, limits } = self;
+        let router = routes::router(view, &door, limits.keep_alive);
+        let mut bound = Bound { listeners: Vec::new(), addresses: Vec::new(), router, door, limits };
         for &address in addresses {
             let refused = |source| BindError { address, source };
             let listener = listen(address).map_err(refused)?;
@@ -132,10 +143,11 @@ impl Bound {
     /// finish for up to `grace`. Every connection has ended when this returns.
     pub async fn serve(self, shutdown: impl Future<Output = ()>, grace: Duration) {
         for address in &self.addresses {
-            tracing::info!(%address, "listening for HTTP");
+            tracing::info!(%address, tls = self.door.is_encrypted(), "listening for HTTP");
         }
         let mut shutdown = std::pin::pin!(shutdown);
-        let mut crowd = Crowd::new(self.router, self.limits);
+        let mut following = std::pin::pin!(Arc::clone(&self.door).follow());
+        let mut crowd = Crowd::new(self.router, self.door, self.limits);
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut turn = 0;
@@ -159,6 +171,7 @@ impl Bound {
                     }
                 },
                 () = crowd.one_left() => accepting = true,
+                () = &mut following => unreachable!("it follows the files for ever"),
                 _ = tick.tick() => {
                     crowd.dismiss_overdue(Instant::now());
                     accepting = true;

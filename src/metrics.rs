@@ -8,6 +8,7 @@
 //! sinks deliver they count themselves; here it is looked at.
 
 mod account;
+mod door;
 mod exposition;
 mod page;
 mod scope;
@@ -24,6 +25,7 @@ use prometheus::{
 };
 use tokio::sync::watch;
 
+pub use door::DoorGauges;
 pub use page::Page;
 
 use crate::model::{FailureReason, Probe, Snapshot};
@@ -154,6 +156,14 @@ impl Metrics {
     /// Takes note that a configuration was refused, and the one before stays in force.
     pub fn config_refused(&self) {
         self.config_reload_succeeded.set(0);
+    }
+
+    /// The same, with a door on the page, if it has something to show.
+    pub fn with_door(self, door: Option<&DoorGauges>) -> Self {
+        if let Some(door) = door {
+            door.register(&self.registry);
+        }
+        self
     }
 
     /// Takes note of a poll: how late its call was made, and how long the call took.

@@ -1,7 +1,5 @@
 //! `regwatch demo`: a daemon on top of a simulated AWS, to be looked at.
 
-use std::net::SocketAddr;
-
 use anyhow::Context;
 use clap::Args;
 
@@ -23,13 +21,15 @@ impl Demo {
     pub(super) fn execute(self) -> anyhow::Result<()> {
         let Scene { world, access_key, config, sights } = demo_world();
         let (config, _) = Config::parse("the demo's configuration", &config)?;
+        let door = self.web.door()?;
+        let scheme = if door.is_encrypted() { "https" } else { "http" };
         block_on(async {
             let hangup = Hangup::listen()?;
             let sim = Sim::bind(world, ([127, 0, 0, 1], 0).into()).await;
             let sim = sim.context("no port for the simulated AWS")?;
             let overrides = Overrides::simulated(sim.url(), &access_key.id, &access_key.secret);
-            let daemon = bind(config, None, &self.web, overrides).await?;
-            println!("{}", guide(daemon.local_addrs()[0], &sim.url()));
+            let daemon = bind(config, None, &self.web, door, overrides).await?;
+            println!("{}", guide(&format!("{scheme}://{}", daemon.local_addrs()[0]), &sim.url()));
             for (at, what) in sights {
                 println!("  {:>3} s  {what}", at.as_secs());
             }
@@ -43,20 +43,20 @@ impl Demo {
 }
 
 /// What to open and what to look at.
-fn guide(address: SocketAddr, aws: &str) -> String {
+fn guide(url: &str, aws: &str) -> String {
     let program = std::env::args().next().unwrap_or_else(|| "regwatch".to_owned());
     format!(
         "regwatch watches a simulated AWS ({aws}) with a dozen accounts. Open
 
-  http://{address}/           where to go from there
-  http://{address}/metrics    what Prometheus scrapes
-  http://{address}/-/ready    whether every quota scope was asked, or is known from before
-  http://{address}/api/v1/targets
+  {url}/           where to go from there
+  {url}/metrics    what Prometheus scrapes
+  {url}/-/ready    whether every quota scope was asked, or is known from before
+  {url}/api/v1/targets
 
 or watch what changes, as it happens:
 
-  curl -sN http://{address}/api/v1/events/stream
-  {program} events --follow --url http://{address}
+  curl -sN {url}/api/v1/events/stream
+  {program} events --follow --url {url}
 
 What happens, by the second:
 "

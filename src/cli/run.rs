@@ -13,6 +13,7 @@ use super::signal::{Hangup, Termination};
 use crate::aws::Overrides;
 use crate::config::Config;
 use crate::daemon::{Daemon, Options};
+use crate::http::Door;
 use crate::reload::Watch;
 use crate::telemetry::Telemetry;
 
@@ -38,12 +39,14 @@ impl Run {
                 true => Some(Watch::begin(self.config.clone()).await),
                 false => None,
             };
-            let (config, warnings) = Config::load(&self.config)?;
+            let loaded = Config::load(&self.config).map_err(anyhow::Error::from);
+            let log = |wrong: String| wrong.lines().for_each(|line| tracing::error!("{line}"));
+            let ((config, warnings), door) = super::both(loaded, self.web.door(), log)?;
             telemetry.configure(config.log.as_ref());
             for warning in warnings {
                 tracing::warn!("{warning}");
             }
-            let daemon = bind(config, Some(self.config), &self.web, Overrides::default()).await?;
+            let daemon = bind(config, Some(self.config), &self.web, door, Overrides::default()).await?;
             let (trigger, applied) = (daemon.trigger(), daemon.applied());
             let watching = async {
                 match watch {
@@ -80,10 +83,11 @@ pub(super) async fn bind(
     config: Config,
     config_file: Option<PathBuf>,
     web: &Web,
+    door: Arc<Door>,
     overrides: Overrides,
 ) -> anyhow::Result<Daemon> {
     let (listen, grace, lifecycle) = (web.listen.clone(), web.grace, web.lifecycle);
-    Daemon::bind(config, Options { config_file, listen, grace, overrides, lifecycle }).await
+    Daemon::bind(config, Options { config_file, listen, door, grace, overrides, lifecycle }).await
 }
 
 /// Runs a daemon until the first signal, which ends it in order, or the second, which ends it at once.

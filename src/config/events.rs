@@ -162,7 +162,7 @@ fn name<'n>(node: &'n Node, names: &mut HashMap<&'n str, Place>, report: &mut Re
 
 /// A text that is given here, or in a file: `None` where a mistake has been reported, `Some(None)` where
 /// there is neither.
-fn either(
+pub(super) fn either(
     section: &Section<'_>,
     [here, in_file]: [&str; 2],
     report: &mut Report,

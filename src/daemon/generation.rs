@@ -19,6 +19,7 @@ use super::sinks::Sinks;
 use super::unasked;
 use crate::aws::{self, Aws};
 use crate::config::Config;
+use crate::http::Door;
 use crate::metrics::Metrics;
 use crate::model::{Fleet, ScopeId, Succession};
 use crate::poller::{Assignment, Finish, Orders, Poller, Surroundings};
@@ -31,6 +32,7 @@ use crate::tracker;
 pub(super) struct Lasting {
     /// The file to read anew; `None` for a configuration that came from nowhere.
     pub(super) config_file: Option<PathBuf>,
+    pub(super) door: Arc<Door>,
     pub(super) aws: Aws,
     pub(super) store: Store,
     pub(super) metrics: Arc<Metrics>,

@@ -56,7 +56,7 @@ impl Generations {
     }
 
     async fn prepare(&self) -> Result<Next, Refused> {
-        let Lasting { config_file, aws, store, applied, .. } = &self.lasting;
+        let Lasting { config_file, door, aws, store, applied, .. } = &self.lasting;
         let Some(path) = config_file.clone() else {
             return Err(Refused(
                 "this regwatch runs without a configuration file: there is none to read".into(),
@@ -93,6 +93,8 @@ impl Generations {
             }
         };
         let chains = aws.chains(&config).await;
+        // Last, since it takes effect at once; and it would by itself, when it is next looked at.
+        door.reread().await.map_err(|error| refused(&error.into()))?;
         let (config, fleet) = (Arc::new(config), Arc::new(fleet));
         let (succession, redefined) = (Arc::new(succession), Arc::new(redefined));
         Ok(Next { config, fleet, succession, redefined, kept, webhooks, needed, chains })

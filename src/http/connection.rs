@@ -1,10 +1,11 @@
-//! One connection: hyper serves it, and two thin wrappers, around what it reads and writes and around
+//! One connection: after the handshake, if it is encrypted, hyper serves it, and two thin wrappers, around what it reads and writes and around
 //! its answers, note what it is doing and since when. hyper has a timeout for a request's head, but
 //! it runs while a connection idles as well, and none for writing an answer; so [`super::crowd`] keeps
 //! all three by what is noted here.
 
 use std::convert::Infallible;
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -17,10 +18,14 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
+use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+use super::door::Peer;
+use super::wire::Wire;
 
 /// The most bytes of requests, and of answers not yet sent, that a connection keeps. A request's head
 /// has to fit in; an answer is written on as the peer reads.
@@ -102,21 +107,39 @@ impl Activity {
     }
 }
 
+/// What a connection is served with.
+#[derive(Debug)]
+pub(super) struct Asked {
+    /// What answers.
+    pub(super) router: Router,
+    /// Who is at the other end.
+    pub(super) peer: SocketAddr,
+    /// How it is encrypted; `None` if it is not.
+    pub(super) tls: Option<Arc<ServerConfig>>,
+}
+
 /// Serves a connection until either side ends it; after `dispersing`, until the answer under way is
 /// out.
 pub(super) async fn serve(
     stream: TcpStream,
-    router: Router,
+    Asked { router, peer, tls }: Asked,
     activity: Arc<Activity>,
     dispersing: CancellationToken,
 ) {
     // An answer's last, small packet should not wait for more to come. If it cannot be had, it waits.
     let _ = stream.set_nodelay(true);
+    let stream = match Wire::open(stream, tls).await {
+        Ok(Some(stream)) => stream,
+        Ok(None) => return tracing::debug!(%peer, "a peer spoke plain HTTP where TLS is spoken"),
+        Err(error) => return tracing::debug!(%peer, %error, "a TLS handshake failed"),
+    };
     let io = TokioIo::new(Observed { stream, activity: activity.clone() });
     let router = TowerToHyperService::new(router);
     let service = service_fn(|request: hyper::Request<Incoming>| {
         activity.enter(&[Phase::Asking, Phase::LastBytes, Phase::Idle], Phase::Answering);
-        let (answer, activity) = (router.call(Request::from(request.map(AxumBody::new))), activity.clone());
+        let mut request = Request::from(request.map(AxumBody::new));
+        request.extensions_mut().insert(Peer(peer));
+        let (answer, activity) = (router.call(request), activity.clone());
         async move {
             let answer = answer.await?;
             if answer.extensions().get::<Lasting>().is_some() {
@@ -140,10 +163,11 @@ pub(super) async fn serve(
     }
 }
 
-/// A stream that notes when a request begins and when an answer is out.
+/// A stream that notes when a request begins and when an answer is out. It is around TLS, so that a record
+/// of TLS's own is no beginning of a request.
 #[derive(Debug)]
 struct Observed {
-    stream: TcpStream,
+    stream: Wire,
     activity: Arc<Activity>,
 }
 
@@ -153,7 +177,7 @@ impl Drop for Observed {
     fn drop(&mut self) {
         if self.activity.doing().phase.is_answer() {
             // If it cannot be had, the close is a plain one.
-            let _ = self.stream.set_zero_linger();
+            let _ = self.stream.tcp().set_zero_linger();
         }
     }
 }

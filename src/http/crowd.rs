@@ -20,13 +20,14 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::connection::{self, Activity, Doing, Phase};
+use super::door::Door;
 
 /// What the peers may hold, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Connections at a time.
     pub connections: usize,
-    /// For a whole request head, from the connection or from its first byte on.
+    /// For a whole request head, from the connection (the TLS handshake included) or from its first byte on.
     pub asking: Duration,
     /// For a whole answer, from the request to its last byte.
     pub answering: Duration,
@@ -40,8 +41,8 @@ pub struct Limits {
 
 impl Default for Limits {
     /// Scrapers, probes and browsers need a handful of connections. 128 leave seven eighths of the
-    /// usual 1,024 file descriptors to the calls to AWS. An idle one takes 10 KB, one whose answer drips
-    /// 90 KB, and up to 400 KB if the answer is compressed: 50 MB in all at worst. A request's head fits
+    /// usual 1,024 file descriptors to the calls to AWS. An idle one takes 10 KB, an encrypted one 20 KB, one
+    /// whose answer drips 90 KB, and up to 400 KB if the answer is compressed: 50 MB in all at worst. A request's head fits
     /// one packet, so ten seconds allow for several retransmissions. An answer has six times
     /// Prometheus's default `scrape_timeout`. A stream that stands still misses four keep-alives, which
     /// come oftener than any proxy's usual minute ends a silent connection. Idling outlasts the usual scrape intervals, up to a
@@ -73,6 +74,7 @@ impl Limits {
 #[derive(Debug)]
 pub(super) struct Crowd {
     router: Router,
+    door: Arc<Door>,
     limits: Limits,
     tasks: JoinSet<()>,
     members: HashMap<Id, Member>,
@@ -90,9 +92,9 @@ struct Member {
 }
 
 impl Crowd {
-    pub(super) fn new(router: Router, limits: Limits) -> Self {
+    pub(super) fn new(router: Router, door: Arc<Door>, limits: Limits) -> Self {
         let dispersing = CancellationToken::new();
-        Self { router, limits, tasks: JoinSet::new(), members: HashMap::new(), dispersing, full: false }
+        Self { router, door, limits, tasks: JoinSet::new(), members: HashMap::new(), dispersing, full: false }
     }
 
     /// Lets a connection in, in another's place if there is none left.
@@ -112,8 +114,8 @@ impl Crowd {
             self.dismiss_one();
         }
         let activity = Arc::new(Activity::new(Instant::now()));
-        let serving =
-            connection::serve(stream, self.router.clone(), activity.clone(), self.dispersing.clone());
+        let asked = connection::Asked { router: self.router.clone(), peer, tls: self.door.tls() };
+        let serving = connection::serve(stream, asked, activity.clone(), self.dispersing.clone());
         let task = self.tasks.spawn(serving);
         self.members.insert(task.id(), Member { peer, activity, task });
     }

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use axum::Router;
 use axum::body::Body as AxumBody;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::map_response;
+use axum::middleware::{from_fn_with_state, map_response, map_response_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{any, get};
 use hyper::body::{Body, Bytes, Frame};
@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
+use super::door::{Door, dress, guard};
 use super::{View, api, lifecycle};
 use crate::liveness::Liveness;
 use crate::metrics::{CONTENT_TYPE, Page};
@@ -30,9 +31,9 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img
 static LANDING: LazyLock<String> =
     LazyLock::new(|| include_str!("landing.html").replace("{version}", env!("CARGO_PKG_VERSION")));
 
-/// Every path, with the headers that all answers have. HEAD is answered wherever GET is. Event streams
+/// Every path behind the door, with the headers that all answers have. HEAD is answered wherever GET is. Event streams
 /// are silent for at most `keep_alive`.
-pub(super) fn router(view: View, keep_alive: Duration) -> Router {
+pub(super) fn router(view: View, door: &Arc<Door>, keep_alive: Duration) -> Router {
     Router::new()
         .route("/", get(async || Html(LANDING.as_str())))
         .route("/style.css", get(style))
@@ -51,7 +52,9 @@ pub(super) fn router(view: View, keep_alive: Duration) -> Router {
         // A page is so repetitive that the fastest level already makes a thirtieth of it, for
         // a third of the CPU that writing it took.
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        .layer(from_fn_with_state(Arc::clone(door), guard))
         .layer(map_response(secured))
+        .layer(map_response_with_state(Arc::clone(door), dress))
         .with_state(view)
 }
 

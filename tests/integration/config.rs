@@ -2,6 +2,7 @@
 //! good ones with what is doubtful and with the fleet that they describe.
 
 mod properties;
+mod web;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

@@ -23,7 +23,12 @@ const SCRAPE: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: regwatch\r\n\r\n";
 
 /// A page of some 6 MB: more than the kernel takes off the server's hands.
 fn large() -> Arc<Snapshot> {
-    let accounts: Vec<_> = (0..1_500).map(|id| account(id, "large", &[])).collect();
+    many(1_500)
+}
+
+/// A page of so many targets, 4 KB each.
+pub(crate) fn many(targets: u32) -> Arc<Snapshot> {
+    let accounts: Vec<_> = (0..u64::from(targets)).map(|id| account(id, "large", &[])).collect();
     let fleet = Fleet {
         targets: accounts.iter().map(|account| target(account, Some("us-east-1"), 0)).collect(),
         scopes: vec![scope(Probe::FleetWise, Caller::Account(accounts[0].id), "us-east-1", &[0])],
@@ -31,7 +36,7 @@ fn large() -> Arc<Snapshot> {
         ..Fleet::default()
     };
     let mut snapshot = Snapshot::new(Arc::new(fleet), at("11:00:00"));
-    for target in 0..1_500 {
+    for target in 0..targets {
         let success = Status::RegistrationSuccess;
         record(&mut snapshot, target, "11:59:00", Ok(registration(success, Some(success))));
     }

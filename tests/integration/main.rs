@@ -4,8 +4,10 @@ mod api;
 mod config;
 mod credentials;
 mod delivery;
+mod door;
 #[path = "../support/event.rs"]
 mod event;
+mod fuzz;
 #[path = "../support/harness.rs"]
 mod harness;
 mod http;
@@ -13,6 +15,8 @@ mod metrics;
 mod pacing;
 #[path = "../support/page.rs"]
 mod page;
+#[path = "../support/pki.rs"]
+mod pki;
 #[path = "../support/posting.rs"]
 mod posting;
 mod process;

@@ -12,6 +12,8 @@ mod metrics;
 mod moto;
 #[path = "../support/page.rs"]
 mod page;
+#[path = "../support/pki.rs"]
+mod pki;
 #[path = "../support/posting.rs"]
 mod posting;
 mod program;

@@ -2,6 +2,7 @@
 //! every sample.
 
 mod alerts;
+mod door;
 mod server;
 
 use std::collections::BTreeSet;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use regwatch::clock::Clock;
-use regwatch::http::{Limits, Server, View};
+use regwatch::http::{Door, Limits, Server, View};
 use regwatch::liveness::Liveness;
 use regwatch::metrics::Metrics;
 use regwatch::model::Snapshot;
@@ -38,17 +38,27 @@ impl Running {
     }
 
     pub(crate) async fn start_with(snapshot: Arc<Snapshot>, limits: Limits, grace: Duration) -> Self {
+        Self::start_behind(Door::default(), snapshot, limits, grace).await
+    }
+
+    pub(crate) async fn start_behind(
+        door: Door,
+        snapshot: Arc<Snapshot>,
+        limits: Limits,
+        grace: Duration,
+    ) -> Self {
         let (snapshot, latest) = watch::channel(snapshot);
         let view = View {
             snapshot: latest,
-            metrics: Arc::new(Metrics::new()),
+            metrics: Arc::new(Metrics::new().with_door(door.gauges())),
             liveness: Arc::new(Liveness::new()),
             store: memory().await,
             clock: Clock::starting_at(NOW.parse().expect("a time")),
             stopping: CancellationToken::new(),
             reload: None,
         };
-        Self::serve(view, snapshot, limits, grace, ([127, 0, 0, 1], 0).into())
+        let server = Server::new(view.clone()).with_limits(limits).behind(Arc::new(door));
+        Self::run(server, view, snapshot, grace, ([127, 0, 0, 1], 0).into())
     }
 
     /// Serves a view at an address.
@@ -59,8 +69,18 @@ impl Running {
         grace: Duration,
         address: SocketAddr,
     ) -> Self {
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = Server::new(view.clone()).with_limits(limits);
+        Self::run(server, view, snapshot, grace, address)
+    }
+
+    fn run(
+        server: Server,
+        view: View,
+        snapshot: watch::Sender<Arc<Snapshot>>,
+        grace: Duration,
+        address: SocketAddr,
+    ) -> Self {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let bound = server.bind(&[any, address]).expect("the port is free");
         let address = bound.local_addrs()[1];
         let shutdown = CancellationToken::new();

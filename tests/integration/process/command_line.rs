@@ -64,6 +64,35 @@ async fn a_configuration_that_cannot_be_used_ends_with_status_78() {
 }
 
 #[tokio::test]
+async fn mistakes_of_the_web_configuration_are_told_beside_those_of_the_other() {
+    let (bad, web) = (file("acounts: []\n"), file("basic_auth_users: {alice: secret}\n"));
+    for verb in [&["check-config"][..], &["run", "--config.file"]] {
+        let mut command = regwatch();
+        command.args(verb).arg(bad.path()).arg("--web.config.file").arg(web.path());
+        let output = command.output().await.unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(78), "{text}");
+        assert!(
+            text.contains("acounts") && text.contains(":1:27: what `alice` has is no bcrypt hash"),
+            "{text}"
+        );
+        assert!(!text.contains("secret"), "{text}");
+    }
+    let good = file("identities: {hub: {}}\naccounts: [{id: '111122223333', govcloud: {identity: hub}}]\n");
+    let names_a_file = file("tls_server_config: {cert_file: /nowhere/crt, key_file: /nowhere/key}\n");
+    for (more, status) in [(&[][..], 78), (&["--syntax-only"], 0)] {
+        let mut command = regwatch();
+        command.arg("check-config").arg(good.path()).args(more);
+        let output = command.arg("--web.config.file").arg(names_a_file.path()).output().await.unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(status), "{text}");
+        assert_eq!(text.contains("/nowhere/crt") && text.contains("/nowhere/key"), status == 78, "{text}");
+    }
+    let output = regwatch().args(["demo", "--web.open-health"]).output().await.unwrap();
+    assert_eq!(output.status.code(), Some(2), "it takes a web configuration: {output:?}");
+}
+
+#[tokio::test]
 async fn the_files_that_a_configuration_names_are_checked_too_unless_asked_not_to() {
     let config = file(
         "identities: {hub: {}}

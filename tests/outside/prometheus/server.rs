@@ -47,12 +47,17 @@ impl Series {
 impl Server {
     /// Starts one that scrapes the daemon at `url`, with rules of its own.
     pub(crate) async fn start(url: &str, rules: &str) -> Self {
+        Self::start_with(url, rules, "").await
+    }
+
+    /// The same, with more about how to scrape, as keys of the job: `key: value, `.
+    pub(crate) async fn start_with(url: &str, rules: &str, how: &str) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let target = url.trim_start_matches("http://");
         let config = format!(
             "global: {{scrape_interval: 1s, evaluation_interval: 1s}}
 rule_files: [rules.yml]
-scrape_configs: [{{job_name: regwatch, static_configs: [{{targets: ['{target}']}}]}}]\n"
+scrape_configs: [{{job_name: regwatch, {how}static_configs: [{{targets: ['{target}']}}]}}]\n"
         );
         fs::write(folder.path().join("rules.yml"), rules).expect("it can be written");
         fs::write(folder.path().join("prometheus.yml"), config).expect("it can be written");
