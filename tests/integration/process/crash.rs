@@ -13,22 +13,27 @@ use regwatch::sim::{Control, GovCloudState, Quota, Registration, RegistrationSta
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use self::truth::Truth;
+use self::truth::{Shown, Truth};
 use super::{PATIENCE, Running, file, regwatch_as_hub};
-use crate::harness::{Aws, Page, hub, hub_id, id, identities, member};
+use crate::harness::{Aws, hub, hub_id, id, identities, member};
+use crate::page::Page;
 use crate::receiver::Receiver;
-use crate::stall::Stalls;
 
 const REGION: &str = "us-east-1";
 const MEMBERS: u64 = 40;
 const KILLS: usize = 55;
-const CHANGES: usize = 1000;
+
+/// How many states have to be shown at the least.
+const SEEN: usize = 1000;
 
 /// For how long a state lasts, in milliseconds: several polls and restarts.
 const LASTS: Range<u64> = 6_000..10_000;
 
 /// For how long the daemon lives once it serves, in milliseconds.
 const LIVES: Range<u64> = 500..2_500;
+
+/// How often it is looked what it shows, which is no more often anew.
+const LOOK: Duration = Duration::from_millis(100);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_that_is_killed_again_and_again_misses_no_change() {
@@ -42,30 +47,30 @@ async fn a_daemon_that_is_killed_again_and_again_misses_no_change() {
 
     let mut changing = JoinSet::new();
     changing.spawn(keep_changing(aws.control.clone()));
-    let stalls = Stalls::default();
-    let mut watching = JoinSet::new();
-    let (noting, control) = (stalls.clone(), aws.control.clone());
-    watching.spawn(async move { noting.note(&control, async || ()).await });
     let mut random = fastrand::Rng::new();
-    let mut kills = Vec::new();
-    let truth = |kills: &[Duration]| Truth {
-        changes: aws.control.changes(),
-        calls: aws.control.calls(),
-        kills: kills.to_vec(),
-        stalls: stalls.seen(),
-        began,
-    };
-    while kills.len() < KILLS || truth(&kills).judge(&[]).visible < CHANGES {
-        assert!(kills.len() < 5 * KILLS, "the machine stands still for too long to see anything");
+    let mut shown = Shown::default();
+    let mut kills = 0;
+    let truth = |shown: &Shown| Truth { changes: aws.control.changes(), shown: shown.clone(), began };
+    while kills < KILLS || truth(&shown).judge(&[]).visible < SEEN {
+        assert!(kills < 5 * KILLS, "the machine stands still for too long to see anything");
         let mut running = Running::start(regwatch_as_hub(&aws.url), config.path()).await;
-        sleep(Duration::from_millis(random.u64(LIVES))).await;
+        let looking = async {
+            loop {
+                shown.take(&Page::of(&running.client, &running.url).await);
+                sleep(LOOK).await;
+            }
+        };
+        tokio::select! {
+            () = looking => unreachable!("it looks for ever"),
+            () = sleep(Duration::from_millis(random.u64(LIVES))) => {}
+        }
         running.child.kill().await.expect("it can be killed");
-        kills.push(aws.control.now());
+        kills += 1;
     }
     changing.shutdown().await;
 
     let running = Running::start(regwatch_as_hub(&aws.url), config.path()).await;
-    let truth = truth(&kills);
+    let truth = truth(&shown);
     let deadline = Instant::now() + PATIENCE;
     let verdict = loop {
         let verdict = truth.judge(&receiver.requests());
@@ -80,8 +85,8 @@ async fn a_daemon_that_is_killed_again_and_again_misses_no_change() {
     assert_eq!(status, Some(0), "{log}");
 
     println!(
-        "{} kills, {} changes, {} of them to be seen, {} delivered, {} repeated, {} lost",
-        truth.kills.len(),
+        "{} kills, {} changes, {} states shown, {} events delivered, {} repeated, {} lost",
+        kills,
         truth.changes.len(),
         verdict.visible,
         verdict.delivered,
@@ -90,7 +95,7 @@ async fn a_daemon_that_is_killed_again_and_again_misses_no_change() {
     );
     assert_eq!(verdict.lost, [""; 0]);
     assert_eq!(verdict.wrong, [""; 0]);
-    assert!(verdict.visible >= CHANGES, "only {} changes were to be seen", verdict.visible);
+    assert!(verdict.visible >= SEEN, "only {} states were shown", verdict.visible);
 }
 
 fn config(store: &std::path::Path, url: &str) -> String {

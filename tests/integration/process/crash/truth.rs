@@ -1,26 +1,72 @@
 //! What really happened, and what a receiver was told of it.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::ops::Range;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use regwatch::sim::{Call, Change, Operation, Outcome};
+use regwatch::sim::Change;
 use serde_json::Value;
 
+use crate::page::Page;
 use crate::receiver::Request;
 
-/// What the daemon needs from an answer until its event is in the store: 500 times what it usually takes.
-const COMMIT: Duration = Duration::from_millis(500);
+/// What the daemon showed while nothing waited for its store: no kill may take that away. Of each resource,
+/// when the call was made that told, and the word for its state.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shown(BTreeMap<String, BTreeSet<(Timestamp, String)>>);
+
+impl Shown {
+    /// Takes in a page. What waits is counted before it is shown, and is the last thing to be written: where
+    /// nothing waits, all that stands above is in the store.
+    pub(super) fn take(&mut self, page: &Page) {
+        if page.value("regwatch_store_pending_events") != Some(0.0) {
+            return;
+        }
+        let answered: BTreeMap<_, _> = series(page, "regwatch_target_last_success_timestamp_seconds")
+            .map(|(labels, value)| ((labels["probe"], labels["aws_account_id"]), timestamp(value)))
+            .collect();
+        for (labels, value) in series(page, "aws_fleetwise_registration_status") {
+            let [account, region] = [labels["aws_account_id"], labels["aws_region"]];
+            if value == "1" {
+                let resource = format!("{account}/fleetwise/{region}/{}", labels["resource"]);
+                self.add(resource, answered[&("fleetwise", account)], labels["status"]);
+            }
+        }
+        for (labels, value) in series(page, "aws_govcloud_account_state") {
+            let account = labels["aws_account_id"];
+            if value == "1" {
+                let resource = format!("{account}/govcloud/govcloud_account");
+                self.add(resource, answered[&("govcloud", account)], labels["state"]);
+            }
+        }
+    }
+
+    fn add(&mut self, resource: String, observed: Timestamp, word: &str) {
+        self.0.entry(resource).or_default().insert((observed, word.to_owned()));
+    }
+}
+
+/// The labels and the values of a family, none of which has a comma in it.
+fn series<'a>(
+    page: &'a Page,
+    family: &'a str,
+) -> impl Iterator<Item = (BTreeMap<&'a str, &'a str>, &'a str)> {
+    page.0.lines().filter_map(move |line| {
+        let (labels, value) = line.strip_prefix(family)?.strip_prefix('{')?.rsplit_once("} ")?;
+        let pairs = labels.split(',').filter_map(|pair| pair.split_once('='));
+        Some((pairs.map(|(key, value)| (key, value.trim_matches('"'))).collect(), value))
+    })
+}
+
+fn timestamp(seconds: &str) -> Timestamp {
+    let seconds: f64 = seconds.parse().expect("a number");
+    Timestamp::UNIX_EPOCH + SignedDuration::try_from_secs_f64(seconds).expect("a time")
+}
 
 /// What the simulated AWS and the test know.
 pub(super) struct Truth {
     pub(super) changes: Vec<Change>,
-    pub(super) calls: Vec<Call>,
-    /// When the daemon was killed.
-    pub(super) kills: Vec<Duration>,
-    /// When the machine stood still: then nobody can say what the daemon was shown in time.
-    pub(super) stalls: Vec<Range<Duration>>,
+    pub(super) shown: Shown,
     /// When the simulation began: what its offsets count from.
     pub(super) began: Timestamp,
 }
@@ -28,14 +74,14 @@ pub(super) struct Truth {
 /// How what was told compares with what happened.
 #[derive(Debug, Default)]
 pub(super) struct Verdict {
-    /// Changes that the daemon was shown at a time when it lived long enough to note it.
+    /// States that the daemon showed when they were in its store.
     pub(super) visible: usize,
     /// Events, repeats not counted.
     pub(super) delivered: usize,
     pub(super) repeated: usize,
-    /// Changes that had to be told, and were not.
+    /// States that had to be told, and were not.
     pub(super) lost: Vec<String>,
-    /// Events that tell of what did not happen, or twice, or in another order.
+    /// What was shown or told and did not happen, or was told twice, or in another order.
     pub(super) wrong: Vec<String>,
     /// Resources whose last event does not tell of their last state.
     pub(super) unsettled: usize,
@@ -97,7 +143,8 @@ impl Truth {
         for event in events {
             let data = &event["data"];
             let sequence = data["sequence"].as_u64().expect("a number");
-            let Some(state) = self.meant(states, data) else {
+            let observed = text(&data["observed_at"]).parse().expect("a time");
+            let Some(state) = self.meant(states, observed, text(&data["to"])) else {
                 verdict.wrong.push(format!("{resource} was not so: {data}"));
                 continue;
             };
@@ -117,43 +164,31 @@ impl Truth {
         }
         verdict.unsettled +=
             usize::from(before.is_none_or(|(state, _)| states[state].1 != states[states.len() - 1].1));
-        let shown = self.shown(resource);
-        for (state, &(at, word)) in states.iter().enumerate().skip(1) {
-            let until = states.get(state + 1).map_or(Duration::MAX, |next| next.0);
-            if shown.iter().any(|shown| (at..until).contains(shown)) {
-                verdict.visible += 1;
-                if !told.contains(&state) {
-                    verdict.lost.push(format!("{resource} was {word} from {at:?} to {until:?}"));
-                }
+        let mut shown = BTreeSet::new();
+        for (observed, word) in self.shown.0.get(resource).into_iter().flatten() {
+            match self.meant(states, *observed, word) {
+                Some(state) => drop(shown.insert(state)),
+                None => verdict.wrong.push(format!("{resource} was shown as {word}, asked at {observed}")),
             }
         }
+        verdict.visible += shown.len();
+        // Who was not there while it was otherwise sees no change when it is again what was told last.
+        let was_told = |&state: &usize| {
+            told.range(..=state).last().is_some_and(|&latest| states[latest].1 == states[state].1)
+        };
+        verdict.lost.extend(shown.into_iter().filter(|state| !was_told(state)).map(|state| {
+            let (at, word) = states[state];
+            format!("{resource} was {word} from {at:?} on")
+        }));
     }
 
-    /// Which of a resource's states an event means: the one when the call was made that told, or the
+    /// Which of a resource's states is meant by a word: the one when the call was made that told, or the
     /// next if it changed while the call was on its way.
-    fn meant(&self, states: &States, data: &Value) -> Option<usize> {
-        let observed: Timestamp = text(&data["observed_at"]).parse().expect("a time");
+    fn meant(&self, states: &States, observed: Timestamp, word: &str) -> Option<usize> {
         let offset = observed.duration_since(self.began);
         let offset = Duration::try_from(offset.max(SignedDuration::ZERO)).expect("not negative");
         let at = states.partition_point(|(begin, _)| *begin <= offset).max(1) - 1;
-        (at..states.len().min(at + 2)).find(|&state| states[state].1 == text(&data["to"]))
-    }
-
-    /// When the daemon was told how a resource is, and lived on until that was in the store.
-    fn shown(&self, resource: &str) -> Vec<Duration> {
-        let operation = match resource.contains("/govcloud/") {
-            true => Operation::GetGovCloudAccountInformation,
-            false => Operation::GetRegisterAccountStatus,
-        };
-        let about = resource.split('/').next().and_then(|id| id.parse().ok());
-        let calls = self.calls.iter().filter(|call| {
-            call.operation == operation && call.about == about && call.outcome == Outcome::Accepted
-        });
-        let lived = |at: &Duration| !self.kills.iter().any(|kill| (*at..*at + COMMIT).contains(kill));
-        let went_on = |at: &Duration| {
-            !self.stalls.iter().any(|stall| stall.start < *at + COMMIT && stall.end + COMMIT > *at)
-        };
-        calls.map(|call| call.at).filter(lived).filter(went_on).collect()
+        (at..states.len().min(at + 2)).find(|&state| states[state].1 == word)
     }
 }
 
