@@ -1,11 +1,16 @@
 //! What a person types.
 
 mod check_config;
+mod completions;
 mod demo;
 mod events;
+mod iam;
+mod man;
 mod plan;
+mod poll;
 mod run;
 mod signal;
+mod terminal;
 mod test_webhook;
 
 use std::path::{Path, PathBuf};
@@ -62,6 +67,21 @@ enum Command {
     /// Example: regwatch check-config /etc/regwatch/config.yaml
     CheckConfig(check_config::CheckConfig),
 
+    /// Ask once, now, and say what to do about what is not well
+    ///
+    /// It keeps to the same quotas as the daemon, and stores nothing. In a pipeline it waits for no change:
+    /// it tells what is.
+    ///
+    /// Example: regwatch poll --account fleet-prod --probe fleetwise --config.file /etc/regwatch/config.yaml
+    #[command(after_long_help = poll::AFTER_HELP)]
+    Poll(poll::Poll),
+
+    /// Print the policies and roles that AWS needs for a configuration, and no more than it needs
+    ///
+    /// Example: regwatch iam --format cloudformation --for member --config.file /etc/regwatch/config.yaml
+    #[command(after_long_help = iam::AFTER_HELP)]
+    Iam(iam::Iam),
+
     /// Tell what changed, from the running daemon, or from its store when none runs
     ///
     /// Example: regwatch events --follow --since 24h
@@ -80,6 +100,18 @@ enum Command {
     ///
     /// Example: regwatch demo
     Demo(demo::Demo),
+
+    /// Print what makes a shell complete commands and options
+    ///
+    /// Example: regwatch completions bash >~/.local/share/bash-completion/completions/regwatch
+    #[command(after_long_help = completions::AFTER_HELP)]
+    Completions(completions::Completions),
+
+    /// Print the manual page
+    ///
+    /// Example: regwatch man | man -l -
+    #[command(after_long_help = man::AFTER_HELP)]
+    Man(man::Man),
 }
 
 /// Where to serve and to whom, and how to end.
@@ -93,6 +125,7 @@ struct Web {
     /// Let POST /-/reload have the configuration read anew, as SIGHUP does
     #[arg(long = "web.enable-lifecycle")]
     lifecycle: bool,
+
     /// TLS, passwords and headers of the HTTP server, as Prometheus' exporters have them; see
     /// deploy/web-config.example.yaml
     #[arg(long = "web.config.file", value_name = "FILE")]
@@ -108,7 +141,7 @@ struct Web {
 }
 
 impl Web {
-    /// What stands before the HTTP server; its warnings go to standard error.
+    /// What stands before the HTTP server; its warnings go to the log.
     fn door(&self) -> anyhow::Result<Arc<Door>> {
         let Some(path) = &self.web_config else { return Ok(Arc::default()) };
         let (door, warnings) = Door::open(path, self.open_health, Clock::System)?;
@@ -125,13 +158,20 @@ pub fn main() -> ExitCode {
     let telemetry = telemetry::init(cli.log.level, cli.log.format);
     let is_daemon = matches!(cli.command, Command::Run(_) | Command::Demo(_));
     let done = match cli.command {
-        Command::Run(run) => run.execute(&telemetry),
-        Command::CheckConfig(check) => check.execute(),
-        Command::Events(events) => events.execute(),
-        Command::TestWebhook(test) => test.execute(),
-        Command::Demo(demo) => demo.execute(),
+        Command::Run(run) => run.execute(&telemetry).map(succeeded),
+        Command::CheckConfig(check) => check.execute().map(succeeded),
+        Command::Poll(poll) => poll.execute(),
+        Command::Iam(iam) => iam.execute().map(succeeded),
+        Command::Events(events) => events.execute().map(succeeded),
+        Command::TestWebhook(test) => test.execute().map(succeeded),
+        Command::Demo(demo) => demo.execute().map(succeeded),
+        Command::Completions(completions) => completions.execute().map(succeeded),
+        Command::Man(man) => man.execute().map(succeeded),
     };
-    let Err(error) = done else { return ExitCode::SUCCESS };
+    let error = match done {
+        Ok(status) => return status,
+        Err(error) => error,
+    };
     let is_of_configuration = is_of_configuration(&error);
     let text = format!("{error:#}");
     match is_of_configuration {
@@ -160,6 +200,10 @@ fn both<A, B>(
         }
         (first, second) => Ok((first?, second?)),
     }
+}
+
+fn succeeded((): ()) -> ExitCode {
+    ExitCode::SUCCESS
 }
 
 /// Loads a configuration; its warnings go to standard error.

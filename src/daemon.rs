@@ -4,6 +4,7 @@
 //! loudly: a process that looks alive with a dead loop inside is the worst of failures.
 
 mod generation;
+mod once;
 mod reload;
 mod sinks;
 
@@ -33,6 +34,7 @@ use crate::store::Store;
 use crate::tracker::{self, Tracker, restore};
 
 use self::generation::{Generations, Lasting};
+pub use self::once::{Ended, Polled, poll_once};
 use self::sinks::Ready;
 
 /// Reports that may wait for the tracker: a second's worth of the thousand polls a second that the daemon

@@ -26,6 +26,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use api::Target;
 pub use crowd::Limits;
 pub use door::{Door, DoorError};
 

@@ -21,7 +21,7 @@ pub use state::{ResourceState, ScopeState, Snapshot, TargetState, TransitionCoun
 pub use status::{Phase, Resource, Status};
 pub use succession::Succession;
 pub use target::{
-    Account, AccountId, Caller, Fleet, Generation, ParseAccountIdError, Polling, Probe, Region, Scope,
-    ScopeId, Service, Target, TargetId,
+    Account, AccountId, Caller, FLEETWISE_REGIONS, Fleet, Generation, ParseAccountIdError, Polling, Probe,
+    Region, Scope, ScopeId, Service, Target, TargetId,
 };
 pub use word::Word;

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::liveness::{Liveness, Loop, Promise};
-use crate::model::{Pacing, Phase, Poll, Report, Scope, ScopeId, TargetId};
+use crate::model::{Failure, FailureReason, Pacing, Phase, Poll, Reading, Report, Scope, ScopeId, TargetId};
 use crate::probe::{Asked, Prober};
 use crate::schedule::{Answer, Backoff, Cadence, DueQueue, Pace, Permit, interval};
 
@@ -74,6 +74,8 @@ pub struct Poller<P: Prober> {
     ready: VecDeque<(Due, P::Session)>,
     calls: usize,
     most_steps: usize,
+    /// Whether a target that has its answer is not asked again.
+    asks_once: bool,
     random: fastrand::Rng,
 }
 
@@ -122,12 +124,20 @@ impl<P: Prober> Poller<P> {
             ready: VecDeque::new(),
             calls: 0,
             most_steps: most_steps(*limit),
+            asks_once: false,
             random: fastrand::Rng::with_seed(seed),
             scope,
             assignment,
             orders,
             around,
         }
+    }
+
+    /// The same poller, who asks for each target until the answer is [conclusive](is_conclusive), and then
+    /// no more.
+    #[must_use]
+    pub fn asking_once(self) -> Self {
+        Self { asks_once: true, ..self }
     }
 
     /// Polls until its scope is gone, or it is told to stop; then a call in flight still ends, or times
@@ -208,7 +218,9 @@ impl<P: Prober> Poller<P> {
     async fn conclude(&mut self, due: Due, asked: Asked) {
         let now = Instant::now();
         let next = self.reschedule(due.target, &asked, now);
-        self.due.push(due.target, next);
+        if !(self.asks_once && is_conclusive(&asked.outcome)) {
+            self.due.push(due.target, next);
+        }
         let clock = self.around.clock;
         let backoff_until = self.pace.backoff_until();
         let poll = Poll {
@@ -261,6 +273,19 @@ impl<P: Prober> Poller<P> {
 /// How many steps may be under way at once.
 fn most_steps(limit: f64) -> usize {
     (limit * IN_FLIGHT_SECONDS).ceil().clamp(IN_FLIGHT.0, IN_FLIGHT.1) as usize
+}
+
+/// Whether asking again at once could tell no more: a throttle is no answer, and credentials for which STS
+/// asks to wait may be had yet.
+pub fn is_conclusive(outcome: &Result<Reading, Failure>) -> bool {
+    match outcome {
+        Ok(_) => true,
+        Err(failure) => match failure.reason {
+            FailureReason::Throttled => false,
+            FailureReason::Credentials => failure.retry_after.is_none(),
+            _ => true,
+        },
+    }
 }
 
 #[cfg(test)]

@@ -15,6 +15,9 @@ use crate::model::{Failure, FailureReason, Probe, Reading, Target};
 /// at start, they may take longer; they are fetched all the same, and the next poll finds them.
 const CREDENTIALS_WAIT: Duration = Duration::from_secs(300);
 
+/// When that next poll comes: soon, for the place in the line is kept.
+const ANOTHER_TURN: Duration = Duration::from_secs(1);
+
 /// What came of asking.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Asked {
@@ -61,7 +64,8 @@ impl Prober for AwsProber {
     async fn sign_in(&self, target: &Target) -> Result<Session, Failure> {
         let session = self.credentials.get(&target.identity, target.account.id);
         timeout(CREDENTIALS_WAIT, session).await.unwrap_or_else(|_| {
-            Err(Failure::new(FailureReason::Credentials, "STS has not had a turn for them yet"))
+            let failure = Failure::new(FailureReason::Credentials, "STS has not had a turn for them yet");
+            Err(Failure { retry_after: Some(ANOTHER_TURN), ..failure })
         })
     }
 

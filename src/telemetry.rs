@@ -51,7 +51,7 @@ pub fn init(filter: LogFilter, format: Format) -> Telemetry {
     let look = match format {
         Format::Json => Look::Json,
         Format::Text if to_journal => Look::Journal,
-        Format::Text => Look::Text { colour: wants_colour() },
+        Format::Text => Look::Text { colour: wants_colour(&std::io::stderr()) },
     };
     // The bridge to crates that use `log` keeps for ever the level that it starts with, and none of them
     // is heard below a warning: so it starts with what lets warnings pass, and the filter decides.
@@ -94,10 +94,10 @@ fn targets(filter: &LogFilter) -> Targets {
     Targets::new().with_default(others).with_target(CRATE, filter.level()).with_targets(rooms)
 }
 
-/// Whether standard error shows colours, and whoever looks at it wants them.
-fn wants_colour() -> bool {
+/// Whether a stream shows colours, and whoever looks at it wants them.
+pub(crate) fn wants_colour(stream: &impl IsTerminal) -> bool {
     let [no_color, term] = ["NO_COLOR", "TERM"].map(std::env::var_os);
-    std::io::stderr().is_terminal() && shows_colour(no_color.as_deref(), term.as_deref())
+    stream.is_terminal() && shows_colour(no_color.as_deref(), term.as_deref())
 }
 
 /// Whether a terminal shows colours, by `NO_COLOR` (<https://no-color.org>) and `TERM`.

@@ -8,7 +8,6 @@ mod stored;
 mod table;
 mod wanted;
 
-use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -20,6 +19,7 @@ use self::daemon::{Daemon, DaemonError};
 use self::output::Output;
 use self::wanted::Wanted;
 use super::run::block_on;
+use super::terminal::is_closed_pipe;
 use crate::clock::Clock;
 use crate::model::{AccountId, Probe, Status};
 
@@ -141,10 +141,6 @@ impl Events {
         let wanted = self.wanted()?;
         follow::follow(&Daemon::at(&self.url)?, &wanted, self.limit, output).await
     }
-}
-
-fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }
 
 fn since(text: &str) -> Result<Since, String> {

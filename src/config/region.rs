@@ -5,10 +5,7 @@ use std::collections::HashMap;
 use super::mistake::Report;
 use super::value::{list, shown, text};
 use super::yaml::Node;
-use crate::model::Region;
-
-/// Where FleetWise exists, by "AWS IoT FleetWise endpoints and quotas" in the AWS General Reference.
-const FLEETWISE_REGIONS: [&str; 3] = ["us-east-1", "eu-central-1", "ap-south-1"];
+use crate::model::{FLEETWISE_REGIONS, Region};
 
 /// Reads a list of regions; `None` where it is none.
 pub(super) fn read(node: &Node, report: &mut Report) -> Option<Vec<Region>> {

@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -59,7 +60,8 @@ impl Generations {
     /// The first: starts a poller for each scope that has targets.
     pub(super) fn start(lasting: Lasting, fleet: Arc<Fleet>, sinks: Sinks) -> Self {
         let config = Arc::clone(&lasting.applied.borrow());
-        let (assignment, released) = assignment(&config, Arc::clone(&fleet), Arc::default(), Arc::default());
+        let (assignment, released) =
+            assignment(config.start_window, Arc::clone(&fleet), Arc::default(), Arc::default());
         let mut generations = Self {
             lasting,
             sinks,
@@ -122,7 +124,8 @@ impl Generations {
 
         aws.set_max_in_flight(config.limits.max_in_flight);
         store.set_bounds(&config.store);
-        let (assignment, released) = assignment(&config, Arc::clone(&fleet), succession, redefined);
+        let (assignment, released) =
+            assignment(config.start_window, Arc::clone(&fleet), succession, redefined);
         let new_scopes = assignment.succession.new_scopes().to_vec();
         drop(self.orders.send_replace(Orders { assignment, is_settled: false }));
         // Nothing is ever sent: it ends with the last holder.
@@ -162,13 +165,12 @@ impl Generations {
 }
 
 /// What the pollers are told of a generation, and what ends when the last of them has let go of it.
-fn assignment(
-    config: &Config,
+pub(super) fn assignment(
+    start_window: Duration,
     fleet: Arc<Fleet>,
     succession: Arc<Succession>,
     redefined: Arc<HashSet<Arc<str>>>,
 ) -> (Arc<Assignment>, mpsc::Receiver<Infallible>) {
     let (held, released) = mpsc::channel(1);
-    let start_window = config.start_window;
     (Arc::new(Assignment { fleet, succession, redefined, start_window, held }), released)
 }

@@ -22,6 +22,7 @@ use serde::Serialize;
 use utoipa::OpenApi;
 
 use self::problem::Problem;
+pub(crate) use self::target::Target;
 use super::View;
 
 /// Where this version is.

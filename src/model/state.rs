@@ -235,12 +235,17 @@ impl Snapshot {
         Self { targets, scopes: scopes.collect(), fleet, watched_since, was_ready: false }
     }
 
+    /// When the target was last heard of: its last answer, or when it began to be watched.
+    pub fn silent_since(&self, id: TargetId) -> Timestamp {
+        let place = id.0 as usize;
+        self.targets[place].last_success.unwrap_or(self.watched_since[place])
+    }
+
     /// Whether the target has not answered for as long as its configuration allows.
     pub fn is_stale(&self, id: TargetId, now: Timestamp) -> bool {
-        let place = id.0 as usize;
-        let heard = self.targets[place].last_success.unwrap_or(self.watched_since[place]);
         let allowed = self.fleet.target(id).polling.stale_after;
-        now.duration_since(heard) >= SignedDuration::try_from(allowed).unwrap_or(SignedDuration::MAX)
+        now.duration_since(self.silent_since(id))
+            >= SignedDuration::try_from(allowed).unwrap_or(SignedDuration::MAX)
     }
 
     /// Whether there is, or was before the last reload, something to show of every quota scope that has

@@ -62,6 +62,9 @@ impl fmt::Display for Region {
     }
 }
 
+/// Where FleetWise exists, by "AWS IoT FleetWise endpoints and quotas" in the AWS General Reference.
+pub const FLEETWISE_REGIONS: [&str; 3] = ["us-east-1", "eu-central-1", "ap-south-1"];
+
 /// One of the read-only calls that regwatch makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Probe {

@@ -164,3 +164,30 @@ async fn an_idle_poller_is_not_stuck_and_a_blocked_one_is() {
     assert!(stuck.starts_with("the poller of account in us-east-1 for identity `hub` has not"), "{stuck}");
     drop(received);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_once_asks_again_after_a_throttle_alone() {
+    let script = |TargetId(target), before| match (target, before) {
+        (0, 0..2) => fails(FailureReason::Throttled, None),
+        (1, _) => fails(FailureReason::ServerError, None),
+        (2, 0) => fails(FailureReason::Credentials, Some(SECOND)),
+        (3, _) => fails(FailureReason::Credentials, None),
+        _ => says(Status::PendingActivation),
+    };
+    let (reports, _received) = mpsc::channel(64);
+    let prober = Scripted {
+        script: Arc::new(script),
+        calls: Arc::default(),
+        credentials_from: Instant::now(),
+        record: Arc::default(),
+    };
+    let calls = Arc::clone(&prober.calls);
+    let orders = watch::Sender::new(orders(fleet(&[(5, 5.0)])));
+    let poller = Poller::new(surroundings(prober, reports), orders.subscribe(), ScopeId(0), 0);
+    let mut pollers = tokio::task::JoinSet::new();
+    pollers.spawn(poller.asking_once().run(CancellationToken::new()));
+    tokio::time::sleep(3600 * SECOND).await;
+    let calls = calls.lock().unwrap();
+    let asked = |target| calls.iter().filter(|(id, _)| *id == TargetId(target)).count();
+    assert_eq!([0, 1, 2, 3, 4].map(asked), [3, 1, 2, 1, 1]);
+}

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use notify::{ErrorKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::place::folders;
 use super::{Refused, Trigger};
@@ -22,10 +22,11 @@ use super::{Refused, Trigger};
 /// How often the content is looked at without any notification.
 const SLOW_LOOK: Duration = Duration::from_secs(10);
 
-/// For how long it has to be quiet after a notification: editors truncate, write and rename in turn.
-const QUIET: Duration = Duration::from_millis(200);
+/// Between a notification and the look, since few come alone; and for how long a new content has to stay as
+/// it is.
+const PAUSE: Duration = Duration::from_millis(200);
 
-/// How long a folder that is never quiet can delay the look.
+/// How long a file that never stays as it is can delay its being read.
 const LATEST: Duration = Duration::from_secs(2);
 
 /// A watch over one file.
@@ -66,7 +67,7 @@ impl Watch {
                 let _: Result<(), Refused> = trigger.pull().await;
             }
             if timeout(SLOW_LOOK, stirred.notified()).await.is_ok() {
-                settle(stirred).await;
+                sleep(PAUSE).await;
                 tracing::debug!(file = %self.path.display(), "something has changed at the configuration file");
             }
         }
@@ -74,7 +75,7 @@ impl Watch {
 
     /// Looks at the content; whether it is one that has yet to be read.
     async fn has_changed(&mut self) -> bool {
-        match tokio::fs::read(&self.path).await {
+        match self.steady().await {
             Ok(content) => {
                 if std::mem::take(&mut self.is_lost) {
                     tracing::info!(file = %self.path.display(), "the configuration file is there again");
@@ -90,23 +91,27 @@ impl Watch {
         }
     }
 
+    /// The content, unless it is being written: who writes in place leaves an empty file for a moment, and
+    /// others remove it and make another.
+    async fn steady(&self) -> io::Result<Vec<u8>> {
+        let latest = Instant::now() + LATEST;
+        let mut read = tokio::fs::read(&self.path).await;
+        let mut is_steady = read.as_ref().ok() == self.content.as_ref();
+        while !is_steady && Instant::now() < latest {
+            sleep(PAUSE).await;
+            let again = tokio::fs::read(&self.path).await;
+            is_steady = again.as_ref().ok() == read.as_ref().ok();
+            read = again;
+        }
+        read
+    }
+
     fn lost(&mut self, error: &io::Error) {
         if !std::mem::replace(&mut self.is_lost, true) {
             tracing::warn!(
                 file = %self.path.display(), %error,
                 "the configuration file cannot be read; what it said stays in force"
             );
-        }
-    }
-}
-
-/// Waits until nothing more comes for a moment, or too much for too long.
-async fn settle(stirred: &Notify) {
-    let latest = Instant::now() + LATEST;
-    while Instant::now() < latest {
-        let quiet = (Instant::now() + QUIET).min(latest);
-        if timeout_at(quiet, stirred.notified()).await.is_err() {
-            return;
         }
     }
 }
@@ -185,7 +190,6 @@ mod tests {
         let nobody = Notify::new();
         let folders = Folders { watcher: None, watched: BTreeSet::new(), is_blind: true };
         let mut watching = std::pin::pin!(watch.run_with(folders, &nobody, trigger));
-        let began = Instant::now();
         let mut asked = async || {
             tokio::select! {
                 never = &mut watching => match never {},
@@ -203,23 +207,37 @@ mod tests {
         assert!(asked().await.is_none(), "what comes back is what it was");
         std::fs::write(&path, "one").unwrap();
         asked().await.expect("the content is another").answer(Ok(()));
-        assert!(began.elapsed() >= 42 * SLOW_LOOK, "the clock went on in between");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_folder_that_is_never_quiet_is_looked_at_nevertheless() {
-        let stirred = Notify::new();
-        let noise = async {
-            loop {
-                stirred.notify_one();
-                tokio::time::sleep(QUIET / 2).await;
+    async fn a_file_that_is_being_written_is_let_be_but_not_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.yaml");
+        std::fs::write(&path, "one").unwrap();
+        let mut watch = Watch::begin(path.clone()).await;
+        std::fs::write(&path, "").unwrap();
+        let finish = async {
+            sleep(PAUSE / 2).await;
+            std::fs::write(&path, "two").unwrap();
+        };
+        let (is_new, ()) = tokio::join!(watch.has_changed(), finish);
+        assert_eq!((is_new, watch.content.as_deref()), (true, Some(&b"two"[..])));
+
+        let began = Instant::now();
+        let other = folder.path().join("other");
+        std::fs::write(&path, "three").unwrap();
+        let busy = async {
+            for turn in 0_u32.. {
+                // At once, since an empty file is like another.
+                std::fs::write(&other, turn.to_string()).unwrap();
+                std::fs::rename(&other, &path).unwrap();
+                sleep(PAUSE / 2).await;
             }
         };
-        let began = Instant::now();
         tokio::select! {
-            () = settle(&stirred) => {}
-            () = noise => {}
+            is_new = watch.has_changed() => assert!(is_new),
+            () = busy => {}
         }
-        assert_eq!(began.elapsed(), LATEST);
+        assert!(began.elapsed() >= LATEST, "after {:?}", began.elapsed());
     }
 }

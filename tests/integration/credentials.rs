@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use regwatch::sim::{Call, Fault, Operation, Quota, Service, World};
 
-use crate::harness::{Aws, HUB, Page, hub, hub_id, id, identities, member};
+use crate::harness::{Aws, HUB, hub, hub_id, id, identities, member};
+use crate::page::Page;
 
 /// A fleet of members, each polled in two regions through its own role.
 fn config(members: u64) -> String {

@@ -6,7 +6,8 @@ use std::time::Duration;
 use regwatch::model::Region;
 use regwatch::sim::{Registration, RegistrationStatus, World};
 
-use crate::harness::{Aws, Page, hub, id, identities, member};
+use crate::harness::{Aws, hub, id, identities, member};
+use crate::page::Page;
 use crate::receiver::{Receiver, Reply};
 use crate::stall::Stalls;
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use regwatch::sim::{Call, Fault, Operation, Outcome, Quota, Service, World};
 
-use crate::harness::{Aws, Page, hub, hub_id, id, identities, member};
+use crate::harness::{Aws, hub, hub_id, id, identities, member};
+use crate::page::Page;
 use crate::stall::Stalls;
 
 /// A quota of so many calls per second, in a bucket that holds what 3/s grant in a second and a half.

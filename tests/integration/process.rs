@@ -7,6 +7,8 @@ mod durable;
 mod ending;
 mod environment;
 mod events;
+mod poll;
+mod printed;
 mod reload;
 mod telemetry;
 mod test_webhook;
@@ -18,7 +20,8 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::time::timeout;
 
-use crate::harness::{KEY, Page};
+use crate::harness::KEY;
+use crate::page::Page;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -11,8 +11,8 @@ use regwatch::reload::{Refused, Trigger};
 use regwatch::sim::{Call, Fault, Operation, Registration, RegistrationStatus, World};
 use tokio::sync::watch;
 
-use crate::harness::Page;
 use crate::harness::{Aws, hub, id, identities, member};
+use crate::page::Page;
 use crate::receiver::Receiver;
 use crate::watch::Watch;
 

@@ -16,6 +16,7 @@ mod page;
 mod pki;
 #[path = "../support/posting.rs"]
 mod posting;
+mod printed;
 mod program;
 mod prometheus;
 #[expect(dead_code, reason = "the API's judges need less of it than the integration tests")]

@@ -9,7 +9,6 @@ use regwatch::sim::{
 };
 use tokio::task::JoinSet;
 
-pub(crate) use crate::page::Page;
 use crate::watch::Watch;
 
 /// The management account, whose key the default credential chain finds.

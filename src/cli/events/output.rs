@@ -1,11 +1,12 @@
 //! Standard output: rows for people, or JSON for programs.
 
-use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::io::{self, BufWriter, Stdout, Write};
 
 use serde_json::Value;
 
 use super::Format;
-use super::table::{Look, Table};
+use super::table::Table;
+use crate::cli::terminal::Look;
 
 /// Where events are written.
 #[derive(Debug)]
@@ -19,10 +20,7 @@ impl Output {
     /// Standard output, whatever it is.
     pub(super) fn to_stdout(format: Format) -> Self {
         let stdout = io::stdout();
-        let size = terminal_size::terminal_size_of(&stdout).filter(|_| stdout.is_terminal());
-        let colour = stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
-        let look = Look { width: size.map(|(width, _)| width.0.into()), colour };
-        let table = (format == Format::Table).then(|| Table::new(look));
+        let table = (format == Format::Table).then(|| Table::new(Look::of(&stdout)));
         Self { stdout: BufWriter::new(stdout), table }
     }
 

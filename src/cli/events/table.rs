@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::model::{Phase, Status, TransitionKind, Word};
+use crate::cli::terminal::{Colour, Look, brief, harmless, shortened};
+use crate::model::{Status, TransitionKind, Word};
 
 /// The columns but for the last, AWS's words, which takes what the others leave.
 const HEADS: [&str; 6] = ["TIME", "SEQ", "ACCOUNT", "REGION", "RESOURCE", "CHANGE"];
@@ -27,15 +28,6 @@ const NAMELESS: usize = 90;
 
 /// The least room in which AWS's words are still worth reading; with less they get a line of their own.
 const WORDS: usize = 30;
-
-/// How a table is to look.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Look {
-    /// How many columns of text there are; `None` where nobody counts them.
-    pub(super) width: Option<usize>,
-    /// Whether states are coloured.
-    pub(super) colour: bool,
-}
 
 /// A table that is being written.
 #[derive(Debug)]
@@ -87,7 +79,8 @@ impl Table {
         for (cells, data) in &rows {
             let words = data.error_message.as_ref().or(data.text.as_ref());
             let words = words.map(harmless).unwrap_or_default();
-            self.row(&mut text, cells, colour(&data.to).filter(|_| self.look.colour), &words);
+            let colour = Status::from_word(&data.to).and_then(Colour::of).filter(|_| self.look.colour);
+            self.row(&mut text, cells, colour, &words);
         }
         text
     }
@@ -108,13 +101,15 @@ impl Table {
         cells.map(harmless)
     }
 
-    fn row(&self, text: &mut String, cells: &[String; 6], colour: Option<&str>, words: &str) {
+    fn row(&self, text: &mut String, cells: &[String; 6], colour: Option<Colour>, words: &str) {
         let mut used = 0;
         for (index, (cell, &width)) in cells.iter().zip(&self.widths).enumerate() {
             let room = " ".repeat(width.saturating_sub(cell.chars().count()));
             let (before, after) = if index == 1 { (room.as_str(), "") } else { ("", room.as_str()) };
             match colour {
-                Some(colour) if index == CHANGE => text.extend([before, colour, cell, "\x1b[0m", after]),
+                Some(colour) if index == CHANGE => {
+                    text.extend([before, colour.begin(), cell, Colour::END, after])
+                }
                 _ => text.extend([before, cell, after]),
             }
             text.push_str(&" ".repeat(GAP));
@@ -139,46 +134,12 @@ impl Table {
 
 /// The states before and after.
 fn change(data: &Data) -> String {
-    let brief = |status: &str| status.strip_prefix("REGISTRATION_").unwrap_or(status).to_owned();
     let to = brief(&data.to);
     match &data.from {
         Some(_) if data.kind == TransitionKind::Modified.as_str() => format!("{to} (modified)"),
         Some(from) => format!("{} → {to}", brief(from)),
         None => format!("→ {to}"),
     }
-}
-
-/// What turns a terminal to the colour of a state.
-fn colour(status: &str) -> Option<&'static str> {
-    let status = Status::from_word(status)?;
-    match (status, status.phase()) {
-        (_, Phase::Failed) => Some("\x1b[31m"),
-        (_, Phase::Pending) => Some("\x1b[33m"),
-        (Status::RegistrationSuccess | Status::Active, Phase::Settled) => Some("\x1b[32m"),
-        (_, Phase::Settled) => None,
-    }
-}
-
-/// A text that cannot move the cursor, or turn what follows around.
-fn harmless(text: impl AsRef<str>) -> String {
-    let is_harmful = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
-    };
-    let mut shown = String::with_capacity(text.as_ref().len());
-    for c in text.as_ref().chars() {
-        if is_harmful(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
-    }
-    shown
-}
-
-/// A text of at most so many characters.
-fn shortened(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    let kept: String = text.chars().take(most.saturating_sub(1)).collect();
-    kept + "…"
 }
 
 #[cfg(test)]

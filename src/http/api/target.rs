@@ -13,7 +13,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use self::filter::{AccountPath, Filter, ProbePath, TargetPath, TargetQuery};
-use self::item::Target;
+pub(crate) use self::item::Target;
 use super::cursor::cursor;
 use super::json;
 use super::parameter::Valid;

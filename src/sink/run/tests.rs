@@ -15,6 +15,7 @@ use RefusalReason::{Refused, ServerError, Template, Throttled, Unreachable};
 /// A sink at work, on a log and with a receiver.
 struct Running {
     progress: Arc<Progress>,
+    /// The sink goes on for as long as it is held.
     changes: mpsc::Sender<Change<Receiver>>,
     draining: CancellationToken,
     task: JoinSet<()>,

@@ -116,7 +116,8 @@ async fn it_tells_its_version_and_what_each_verb_is_for() {
         String::from_utf8(output.stdout).unwrap().trim(),
         concat!("regwatch ", env!("CARGO_PKG_VERSION"))
     );
-    for verb in ["run", "check-config", "events", "test-webhook", "demo"] {
+    for verb in ["run", "check-config", "poll", "iam", "events", "test-webhook", "demo", "completions", "man"]
+    {
         let output = regwatch().args([verb, "--help"]).output().await.unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(text.contains("Example: regwatch "), "{text}");

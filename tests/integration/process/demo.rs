@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Running, regwatch};
-use crate::harness::Page;
+use crate::page::Page;
 
 /// Something to see, and how to tell that it is there.
 type Sight = (&'static str, fn(&Page) -> bool);

@@ -10,7 +10,8 @@ use sqlx::{ConnectOptions, Connection};
 use tokio::process::Command;
 
 use super::{PATIENCE, Running, file, regwatch_as_hub};
-use crate::harness::{Aws, Page, hub, id, identities, member};
+use crate::harness::{Aws, hub, id, identities, member};
+use crate::page::Page;
 
 const REGION: &str = "us-east-1";
 

@@ -190,9 +190,8 @@ async fn no_credentials_at_all_are_a_failure_of_each_target_and_of_nothing_else(
     let mut command = regwatch();
     command.env("AWS_ENDPOINT_URL", &aws.url);
     let running = Running::start(command, config().path()).await;
-    let failed = |page: &crate::harness::Page| {
-        page.sum(r#"regwatch_poll_failures_total{reason="credentials"}"#) >= 2.0
-    };
+    let failed =
+        |page: &crate::page::Page| page.sum(r#"regwatch_poll_failures_total{reason="credentials"}"#) >= 2.0;
     let page = running.until("both fail", failed).await;
     assert_eq!(page.count("regwatch_target_up"), 2);
     assert_eq!(aws.control.calls().len(), 0, "nothing was sent unsigned");

@@ -274,7 +274,7 @@ async fn after_a_burst_of_writes_the_last_is_in_force() {
 
 #[tokio::test]
 async fn a_touch_reads_nothing_anew() {
-    let (aws, (_folder, file)) = (aws().await, folder());
+    let (aws, (folder, file)) = (aws().await, folder());
     let mut running = start_watching(&aws, &file).await;
     for _ in 0..3 {
         let touch = || {
@@ -282,7 +282,11 @@ async fn a_touch_reads_nothing_anew() {
             file.set_modified(std::time::SystemTime::UNIX_EPOCH).expect("it is ours");
         };
         running.until_all_said(touch, &[LOOKED]).await;
-        let same = || fs::write(&file, config("error")).expect("writable");
+        let same = || {
+            let other = folder.path().join("other");
+            fs::write(&other, config("error")).expect("writable");
+            fs::rename(&other, &file).expect("it can be renamed");
+        };
         running.until_all_said(same, &[LOOKED]).await;
     }
     running.signal("TERM").await;

@@ -11,8 +11,8 @@ use regwatch::sim::{Call, Fault, Operation, Quota, Service, World};
 use tokio::time::MissedTickBehavior;
 
 use super::{Place, assumed};
-use crate::harness::Page;
 use crate::harness::{Aws, hub, hub_id, id, identities, member};
+use crate::page::Page;
 use crate::stall::Stalls;
 
 /// These are in every file.

@@ -13,7 +13,7 @@ use crate::model::{
 
 /// A target, and what is known of it. Every key is always there, null where nothing is known.
 #[derive(Serialize, ToSchema)]
-pub(in crate::http::api) struct Target<'a> {
+pub(crate) struct Target<'a> {
     /// The account's 12 digits.
     account_id: String,
     /// The account's name in the configuration; its id where it has none.
@@ -107,7 +107,7 @@ struct ResourceItem<'a> {
 
 impl<'a> Target<'a> {
     /// What a snapshot has on a target.
-    pub(super) fn new(snapshot: &'a Snapshot, id: TargetId, now: Timestamp) -> Self {
+    pub(crate) fn new(snapshot: &'a Snapshot, id: TargetId, now: Timestamp) -> Self {
         let target = snapshot.fleet.target(id);
         let state = &snapshot.targets[id.0 as usize];
         let scope = &snapshot.scopes[target.scope.0 as usize];

@@ -1,0 +1,407 @@
+//! The policies before a judge of their own: a small part of IAM's semantics, and a walk over what regwatch
+//! calls that shares nothing with what makes the policies.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use serde_json::Value as Json;
+
+use super::*;
+use crate::config::{Config, Identity};
+use crate::model::AccountId;
+
+/// Who is behind the identities that are no roles, and what manages the organization.
+const HUB: &str = "arn:aws:iam::100000000000:role/hub";
+const OTHER: &str = "arn:aws:iam::100000000009:user/other";
+const MANAGEMENT: &str = "100000000009";
+
+/// One call, as IAM sees it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Call {
+    caller: String,
+    action: &'static str,
+    resource: String,
+    region: String,
+}
+
+/// What a configuration may be of: an identity for each account's two probes, by a number.
+#[derive(Clone, Debug)]
+struct Sketch {
+    accounts: Vec<(Option<usize>, Option<usize>, usize)>,
+    member_from: usize,
+    has_external_id: bool,
+}
+
+const FLEETWISE: [&str; 3] = ["member", "onwards", "member"];
+const GOVCLOUD: [&str; 6] = ["hub", "other", "member", "onwards", "management", "of-each"];
+const REGIONS: [&str; 3] = ["us-east-1", "eu-central-1", "ap-south-1"];
+
+fn sketch() -> impl Strategy<Value = Sketch> {
+    let account = (prop::option::of(0..FLEETWISE.len()), prop::option::of(0..GOVCLOUD.len()), 1usize..8);
+    let account =
+        account.prop_filter("watched", |(fleetwise, govcloud, _)| fleetwise.or(*govcloud).is_some());
+    (prop::collection::vec(account, 1..6), 0usize..3, any::<bool>()).prop_map(
+        |(accounts, member_from, has_external_id)| Sketch { accounts, member_from, has_external_id },
+    )
+}
+
+fn id(index: usize) -> AccountId {
+    format!("{:012}", 200_000_000_000_usize + index).parse().unwrap()
+}
+
+fn yaml(sketch: &Sketch) -> String {
+    let from = ["hub", "other", "gateway"][sketch.member_from];
+    let external_id = if sketch.has_external_id { ", external_id: 'a-1:b'" } else { "" };
+    let mut yaml = format!(
+        "identities:
+  hub: {{}}
+  other: {{profile: other}}
+  gateway: {{from: hub, assume_role: {{role_arn: 'arn:aws:iam::100000000001:role/path/gateway', external_id: gate}}}}
+  member: {{from: {from}, assume_role: {{role_arn: 'arn:aws:iam::{{account_id}}:role/regwatch'{external_id}}}}}
+  onwards: {{from: member, assume_role: {{role_arn: 'arn:aws:iam::{{account_id}}:role/deep/onwards'}}}}
+  management: {{from: hub, assume_role: {{role_arn: 'arn:aws:iam::{MANAGEMENT}:role/management'}}}}
+  of-each: {{from: member, assume_role: {{role_arn: 'arn:aws:iam::{MANAGEMENT}:role/of-{{account_id}}'}}}}
+accounts:\n"
+    );
+    for (index, (fleetwise, govcloud, regions)) in sketch.accounts.iter().enumerate() {
+        yaml += &format!("  - id: '{}'\n", id(index));
+        if let Some(fleetwise) = fleetwise {
+            let regions: Vec<_> =
+                (0..3).filter(|bit| regions & (1 << bit) != 0).map(|bit| REGIONS[bit]).collect();
+            yaml += &format!(
+                "    fleetwise: {{identity: {}, regions: [{}]}}\n",
+                FLEETWISE[*fleetwise],
+                regions.join(", ")
+            );
+        }
+        if let Some(govcloud) = govcloud {
+            yaml += &format!("    govcloud: {{identity: {}}}\n", GOVCLOUD[*govcloud]);
+        }
+    }
+    yaml
+}
+
+fn parse(yaml: &str) -> Config {
+    Config::parse("test.yaml", yaml).unwrap_or_else(|error| panic!("{error}\n{yaml}")).0
+}
+
+fn shown(config: &Config) -> Json {
+    serde_json::from_str(&json::render(&grant::all(config))).expect("JSON")
+}
+
+/// What is printed, put to work: policies by their holder, trust policies by the role.
+struct World {
+    policies: BTreeMap<String, Vec<Json>>,
+    trusts: BTreeMap<String, Json>,
+}
+
+impl World {
+    fn of(shown: &Json) -> Self {
+        let mut world = Self { policies: BTreeMap::new(), trusts: BTreeMap::new() };
+        let filled = |value: &Json, account: &str| -> Json {
+            let text = value.to_string().replace("{hub_principal_arn}", HUB);
+            let text = text.replace("{other_principal_arn}", OTHER).replace("{account_id}", account);
+            serde_json::from_str(&text).unwrap()
+        };
+        for grant in shown["principals"].as_array().unwrap() {
+            let arn = if grant["identity"] == "hub" { HUB } else { OTHER };
+            let policies = grant["policies"].as_array().unwrap();
+            let documents = policies.iter().map(|policy| filled(&policy["document"], "none"));
+            world.policies.insert(arn.to_owned(), documents.collect());
+        }
+        for role in shown["roles"].as_array().unwrap() {
+            let accounts = role["accounts"].as_array().unwrap();
+            let mut role = role.clone();
+            role["accounts"] = Json::Null;
+            for account in accounts {
+                let role = filled(&role, account.as_str().unwrap());
+                let arn = role["role_arn"].as_str().unwrap().to_owned();
+                let policies = role["policies"].as_array().unwrap();
+                world
+                    .policies
+                    .insert(arn.clone(), policies.iter().map(|policy| policy["document"].clone()).collect());
+                world.trusts.insert(arn, role["trust_policy"].clone());
+            }
+        }
+        world
+    }
+
+    fn allows(&self, call: &Call) -> bool {
+        let documents = self.policies.get(&call.caller).into_iter().flatten();
+        let mut statements = documents.flat_map(|document| document["Statement"].as_array().unwrap());
+        statements.any(|statement| {
+            many(&statement["Resource"]).iter().any(|pattern| matches(pattern, &call.resource))
+                && many(&statement["Action"]).contains(&call.action.to_owned())
+                && holds(statement, &BTreeMap::from([("aws:RequestedRegion", call.region.as_str())]))
+        })
+    }
+
+    fn trusts(&self, role: &str, caller: &str, external_id: Option<&str>) -> bool {
+        let keys = external_id.map(|id| ("sts:ExternalId", id)).into_iter().collect();
+        let statements = self.trusts[role]["Statement"].as_array().unwrap();
+        statements.iter().any(|statement| {
+            many(&statement["Principal"]["AWS"]).contains(&caller.to_owned()) && holds(statement, &keys)
+        })
+    }
+}
+
+fn many(value: &Json) -> Vec<String> {
+    match value {
+        Json::Array(values) => values.iter().map(|value| value.as_str().unwrap().to_owned()).collect(),
+        value => vec![value.as_str().unwrap().to_owned()],
+    }
+}
+
+fn holds(statement: &Json, keys: &BTreeMap<&str, &str>) -> bool {
+    let Some(conditions) = statement.get("Condition") else { return true };
+    let (operator, wanted) = conditions.as_object().unwrap().iter().next().unwrap();
+    assert_eq!((operator.as_str(), conditions.as_object().unwrap().len()), ("StringEquals", 1));
+    wanted.as_object().unwrap().iter().all(|(key, values)| {
+        keys.get(key.as_str()).is_some_and(|value| many(values).contains(&(*value).to_owned()))
+    })
+}
+
+/// Whether a text is of a pattern in which a star stands for any text.
+fn matches(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((start, rest)) => text.strip_prefix(start).is_some_and(|text| {
+            (0..=text.len()).filter(|at| text.is_char_boundary(*at)).any(|at| matches(rest, &text[at..]))
+        }),
+    }
+}
+
+/// The account in an ARN.
+fn account_of(arn: &str) -> &str {
+    arn.split(':').nth(4).unwrap()
+}
+
+/// Who an identity calls as when it is used for an account; every role on the way has to be had.
+fn signed_in(
+    config: &Config,
+    world: &World,
+    name: &str,
+    account: AccountId,
+    calls: &mut BTreeSet<Call>,
+) -> String {
+    match &config.identities[name] {
+        Identity::DefaultChain => HUB.to_owned(),
+        Identity::Profile(_) => OTHER.to_owned(),
+        Identity::AssumeRole(role) => {
+            let caller = signed_in(config, world, &role.from, account, calls);
+            let arn = role.role_arn.for_account(account);
+            let external_id = role.external_id.as_ref().map(|id| id.expose());
+            assert!(world.trusts(&arn, &caller, external_id), "{arn} does not trust {caller}");
+            if external_id.is_some() {
+                assert!(!world.trusts(&arn, &caller, None) && !world.trusts(&arn, &caller, Some("another")));
+            }
+            for stranger in ["arn:aws:iam::300000000000:role/hub", "*", &arn] {
+                assert!(!world.trusts(&arn, stranger, external_id), "{arn} trusts {stranger}");
+            }
+            let region = "us-east-1".to_owned();
+            calls.insert(Call { caller, action: "sts:AssumeRole", resource: arn.clone(), region });
+            arn
+        }
+    }
+}
+
+/// Every call that the configuration leads to.
+fn calls(config: &Config, world: &World) -> BTreeSet<Call> {
+    let mut calls = BTreeSet::new();
+    for watched in &config.accounts {
+        let account = watched.account.id;
+        if let Some(fleetwise) = &watched.fleetwise {
+            let caller = signed_in(config, world, &fleetwise.identity, account, &mut calls);
+            calls.extend(fleetwise.regions.iter().map(|region| Call {
+                caller: caller.clone(),
+                action: "iotfleetwise:GetRegisterAccountStatus",
+                resource: "*".to_owned(),
+                region: region.to_string(),
+            }));
+        }
+        if let Some(govcloud) = &watched.govcloud {
+            let caller = signed_in(config, world, &govcloud.identity, account, &mut calls);
+            calls.insert(govcloud_call(&caller, &account.to_string()));
+        }
+    }
+    calls
+}
+
+/// As "Actions, resources, and condition keys for AWS Account Management" has it.
+fn govcloud_call(caller: &str, account: &str) -> Call {
+    let resource = if account_of(caller) == account {
+        format!("arn:aws:account::{account}:account")
+    } else {
+        format!("arn:aws:account::{MANAGEMENT}:account/o-exampleorgid/{account}")
+    };
+    let (caller, region) = (caller.to_owned(), "us-east-1".to_owned());
+    Call { caller, action: "account:GetGovCloudAccountInformation", resource, region }
+}
+
+/// Calls that a caller could make, needed or not.
+fn universe(world: &World) -> Vec<Call> {
+    let accounts: Vec<_> = (0..7).map(|index| id(index).to_string()).chain([MANAGEMENT.to_owned()]).collect();
+    let mut universe = Vec::new();
+    for caller in world.policies.keys() {
+        for account in &accounts {
+            let mut call = |action, resource: String, region: &str| {
+                universe.push(Call { caller: caller.clone(), action, resource, region: region.to_owned() });
+            };
+            for role in ["regwatch", "path/gateway", "deep/onwards", "management", "admin", "regwatch-admin"]
+            {
+                call("sts:AssumeRole", format!("arn:aws:iam::{account}:role/{role}"), "us-east-1");
+            }
+            for region in REGIONS.into_iter().chain(["eu-west-1"]) {
+                call("iotfleetwise:GetRegisterAccountStatus", "*".to_owned(), region);
+                call("iotfleetwise:RegisterAccount", "*".to_owned(), region);
+            }
+            call("account:CloseAccount", format!("arn:aws:account::{account}:account"), "us-east-1");
+            universe.push(govcloud_call(caller, account));
+        }
+    }
+    universe
+}
+
+proptest! {
+    // Each case judges some thousand calls.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn what_regwatch_calls_is_allowed_and_nothing_else(sketch in sketch()) {
+        let config = parse(&yaml(&sketch));
+        let shown = shown(&config);
+        let world = World::of(&shown);
+        let needed = calls(&config, &world);
+        for call in &needed {
+            prop_assert!(world.allows(call), "{call:?} is not allowed by {shown:#}");
+        }
+        // A role that is in each account is one role: what it may do in one of them, it may in the others.
+        let wherever: BTreeSet<_> = needed.iter().filter_map(wherever).collect();
+        let in_each = |call: &Call| self::wherever(call).is_some_and(|call| wherever.contains(&call));
+        // Who cannot be told from the configuration may ask for itself: it may be one of those that are asked for.
+        let asks_for_itself = |call: &Call| [HUB, OTHER].contains(&call.caller.as_str())
+            && call.resource == format!("arn:aws:account::{}:account", account_of(&call.caller))
+            && call.action == "account:GetGovCloudAccountInformation";
+        for call in universe(&world) {
+            let allowed = needed.contains(&call) || in_each(&call) || asks_for_itself(&call);
+            prop_assert!(allowed || !world.allows(&call), "{call:?} is allowed by {shown:#}");
+        }
+    }
+
+    #[test]
+    fn the_template_says_the_same_as_the_documents(sketch in sketch()) {
+        let grants = grant::all(&parse(&yaml(&sketch)));
+        let shown: Json = serde_json::from_str(&json::render(&grants)).unwrap();
+        let documents = |list: &str| -> Vec<Json> {
+            let all = shown[list].as_array().unwrap().iter();
+            all.flat_map(|grant| grant["policies"].as_array().unwrap()).map(|policy| policy["document"].clone()).collect()
+        };
+        let template: Json = serde_json::from_str(&cloudformation::render(&grants)).unwrap();
+        let resources = template["Resources"].as_object().unwrap().values();
+        let of_kind = |kind: &str, property: &str| -> BTreeSet<String> {
+            let resources = resources.clone().filter(|resource| resource["Type"] == kind);
+            resources.map(|resource| plain(&resource["Properties"][property]).to_string()).collect()
+        };
+        let expected: BTreeSet<_> =
+            documents("principals").into_iter().chain(documents("roles")).map(|document| document.to_string()).collect();
+        prop_assert_eq!(of_kind("AWS::IAM::ManagedPolicy", "PolicyDocument"), expected);
+        let trusts: BTreeSet<_> =
+            shown["roles"].as_array().unwrap().iter().map(|role| role["trust_policy"].to_string()).collect();
+        prop_assert_eq!(of_kind("AWS::IAM::Role", "AssumeRolePolicyDocument"), trusts);
+    }
+}
+
+/// A call of a role that is in each account, whichever that is.
+fn wherever(call: &Call) -> Option<Call> {
+    let role = call.caller.split(":role/").nth(1)?;
+    let own = account_of(&call.caller);
+    let anywhere = |text: &str| text.replace(own, "each");
+    ["regwatch", "deep/onwards"].contains(&role).then(|| Call {
+        caller: anywhere(&call.caller),
+        resource: anywhere(&call.resource),
+        ..call.clone()
+    })
+}
+
+/// A template's value with its references as placeholders.
+fn plain(value: &Json) -> Json {
+    match value {
+        Json::Object(members) => {
+            if let Some(text) = members.get("Fn::Sub") {
+                return text.as_str().unwrap().replace("${AWS::AccountId}", "{account_id}").into();
+            }
+            match members.get("Ref").and_then(Json::as_str) {
+                Some("HubPrincipalArn") => "{hub_principal_arn}".into(),
+                Some("OtherPrincipalArn") => "{other_principal_arn}".into(),
+                Some(other) => panic!("nobody knows {other}"),
+                None => members.iter().map(|(name, value)| (name.clone(), plain(value))).collect(),
+            }
+        }
+        Json::Array(values) => values.iter().map(plain).collect(),
+        other => other.clone(),
+    }
+}
+
+/// A configuration with so many accounts, all behind one hub.
+fn many_members(count: usize) -> Config {
+    let mut yaml = yaml(&Sketch { accounts: Vec::new(), member_from: 0, has_external_id: true });
+    for index in 0..count {
+        yaml += &format!(
+            "  - {{id: '{}', fleetwise: {{identity: member, regions: [us-east-1]}}, govcloud: {{identity: other}}}}\n",
+            id(index)
+        );
+    }
+    parse(&yaml)
+}
+
+#[test]
+fn policies_fit_into_what_aws_takes() {
+    for count in [1, 100, 130, 1000, 1500] {
+        let mut shown = shown(&many_members(count));
+        shown["roles"] = serde_json::json!([]);
+        let world = World::of(&shown);
+        for documents in world.policies.values() {
+            assert!(documents.len() <= 10, "{count} accounts take {} policies", documents.len());
+            for document in documents {
+                let length = document.to_string().len();
+                assert!(length <= 6144, "{count} accounts take a policy of {length} characters");
+            }
+        }
+        let call = Call {
+            caller: HUB.to_owned(),
+            action: "sts:AssumeRole",
+            resource: format!("arn:aws:iam::{}:role/regwatch", id(count - 1)),
+            region: "us-east-1".to_owned(),
+        };
+        let by_name = count <= 1000;
+        assert_eq!(world.allows(&call), by_name, "{count}");
+        assert_eq!(shown["placeholders"].get("{organization_id}").is_none(), by_name);
+        assert!(world.allows(&govcloud_call(OTHER, &id(count - 1).to_string())));
+    }
+}
+
+#[test]
+fn an_identity_of_its_own_account_is_allowed_that_account_alone() {
+    let config = parse(
+        "{identities: {own: {}}, accounts: [{id: '111122223333', fleetwise: {identity: own, regions: [us-east-1]}, \
+         govcloud: {identity: own}}]}",
+    );
+    let shown = shown(&config);
+    assert_eq!(shown["roles"], serde_json::json!([]));
+    let statements = &shown["principals"][0]["policies"][0]["document"]["Statement"];
+    assert_eq!(statements[1]["Resource"], "arn:aws:account::111122223333:account");
+    assert_eq!(shown["placeholders"], serde_json::json!({}));
+}
+
+#[test]
+fn what_hcl_would_read_as_its_own_is_escaped() {
+    let config = parse(
+        r#"{identities: {a.b: {}, a-b: {from: a.b, assume_role: {role_arn: 'arn:aws:iam::{account_id}:role/x"$y\/r'}}},
+           accounts: [{id: '111122223333', fleetwise: {identity: a-b, regions: [us-east-1]}}]}"#,
+    );
+    let text = terraform::render(&grant::all(&config));
+    assert!(text.contains(r#"path               = "/x\"$y\\/""#), "{text}");
+    assert!(text.contains(r#"resource "aws_iam_policy" "regwatch_a_b" {"#), "{text}");
+    assert!(text.contains(r#"resource "aws_iam_role" "regwatch_a_b_" {"#), "{text}");
+    assert!(text.contains("identifiers = [var.a_b_principal_arn]"), "{text}");
+}

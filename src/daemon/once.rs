@@ -1,0 +1,161 @@
+//! Every target asked once, now: what `regwatch poll` does.
+//!
+//! The same pollers, broker and pace as the daemon's, without tracker, store, sinks and HTTP. A throttle
+//! is pacing and no answer: the target is asked again when its scope opens, as long as the patience lasts.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::generation::assignment;
+use super::{REPORTS, named, unasked};
+use crate::aws::{Aws, Broker, Overrides};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::liveness::Liveness;
+use crate::model::{FailureReason, Fleet, Report, ScopeId, Service, Snapshot, TargetState};
+use crate::poller::{Orders, Poller, Surroundings, is_conclusive};
+use crate::probe::AwsProber;
+
+/// How long a fleet may take beyond what its quotas make it take: some throttling, and calls that end in
+/// their timeout.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// How often credentials are wished for that STS could not give just now, while it does not throttle: once
+/// more may help against a lost connection, and none helps against a proxy that is not there.
+const CREDENTIALS_TRIES: u32 = 2;
+
+/// How asking came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// There is an answer, or a failure, for each target.
+    Complete,
+    /// The patience was at its end.
+    TimeUp,
+    /// Somebody wanted it to end.
+    Stopped,
+}
+
+/// What came of asking.
+#[derive(Debug)]
+pub struct Polled {
+    /// What AWS answered. A target without `last_attempt` never had its turn.
+    pub snapshot: Snapshot,
+    /// How it ended.
+    pub ended: Ended,
+}
+
+/// Asks for every target of a configuration until each has its answer, the patience ends, or `stop` is
+/// ready. Without a patience it lasts as long as the quotas may need. `progress` hears after each report
+/// what is known and how many targets are done with.
+///
+/// # Errors
+/// If a part ends unasked, or panics.
+pub async fn poll_once(
+    config: &Config,
+    overrides: Overrides,
+    patience: Option<Duration>,
+    stop: impl Future<Output = ()>,
+    mut progress: impl FnMut(&Snapshot, usize),
+) -> anyhow::Result<Polled> {
+    let clock = Clock::System;
+    let aws = Aws::load(overrides, config.limits.max_in_flight).await;
+    let fleet = Arc::new(config.fleet(aws.region()));
+    let mut tally = Tally::new(Snapshot::new(Arc::clone(&fleet), clock.now()));
+    let (reports, mut received) = mpsc::channel(REPORTS);
+    let (broker, credentials) = Broker::new(aws.clone(), config, &fleet, reports.clone(), clock).await;
+    let (prober, liveness) = (AwsProber::new(aws, credentials), Arc::new(Liveness::new()));
+    let around = Arc::new(Surroundings { prober, reports, liveness, clock, anchor: Instant::now() });
+    let (assignment, _released) =
+        assignment(Duration::ZERO, Arc::clone(&fleet), Arc::default(), Arc::default());
+    let (orders, _) = watch::channel(Orders { assignment, is_settled: true });
+    let (_to_broker, no_adoptions) = mpsc::channel(1);
+    let patience = sleep(patience.unwrap_or_else(|| sufficient(&fleet)));
+    let never = CancellationToken::new();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(named("credential broker", broker.run(no_adoptions, never.clone())));
+    let mut seeds = fastrand::Rng::new();
+    for (index, _) in (0..).zip(&fleet.scopes).filter(|(_, scope)| !scope.targets.is_empty()) {
+        let poller = Poller::new(Arc::clone(&around), orders.subscribe(), ScopeId(index), seeds.u64(..));
+        let run = poller.asking_once().run(never.clone());
+        tasks.spawn(named(format!("poller of quota scope {index}"), async { drop(run.await) }));
+    }
+    let (mut stop, mut patience) = (pin!(stop), pin!(patience));
+    let ended = loop {
+        progress(&tally.snapshot, tally.done);
+        if tally.done == fleet.targets.len() {
+            break Ended::Complete;
+        }
+        tokio::select! {
+            biased;
+            () = &mut stop => break Ended::Stopped,
+            Some(report) = received.recv() => tally.take(report),
+            () = &mut patience => break Ended::TimeUp,
+            ended = unasked(&mut tasks) => return Err(ended),
+        }
+    };
+    // What is still under way is of no use to anybody.
+    tasks.shutdown().await;
+    Ok(Polled { snapshot: tally.snapshot, ended })
+}
+
+/// How long every target can take at most to have its turn, twice over, and [`PATIENCE`].
+fn sufficient(fleet: &Fleet) -> Duration {
+    let turns = |targets: usize, limit: f64| targets as f64 / limit;
+    let slowest = fleet.scopes.iter().map(|scope| match scope.service {
+        // At most a session for each target.
+        Service::Sts => turns(fleet.targets.len(), scope.limit),
+        Service::FleetWise | Service::Account => turns(scope.targets.len(), scope.limit),
+    });
+    let seconds = slowest.fold(0.0, f64::max);
+    PATIENCE + Duration::try_from_secs_f64(2.0 * seconds).unwrap_or_default()
+}
+
+/// What came in so far.
+struct Tally {
+    snapshot: Snapshot,
+    is_done: Vec<bool>,
+    done: usize,
+}
+
+impl Tally {
+    fn new(snapshot: Snapshot) -> Self {
+        Self { is_done: vec![false; snapshot.targets.len()], done: 0, snapshot }
+    }
+
+    fn take(&mut self, report: Report) {
+        match report {
+            Report::Polled { poll, scope, pacing, .. } => {
+                let place = poll.target.0 as usize;
+                self.snapshot.scopes[scope.0 as usize].pacing = pacing;
+                let state = Arc::make_mut(&mut self.snapshot.targets[place]);
+                let has_answer = is_conclusive(&poll.outcome);
+                state.record(poll);
+                state.next_poll = None;
+                let gives_up = has_no_credentials(state) && !self.is_sts_throttled();
+                if (has_answer || gives_up) && !std::mem::replace(&mut self.is_done[place], true) {
+                    self.done += 1;
+                }
+            }
+            Report::Paced { scope, pacing, .. } => self.snapshot.scopes[scope.0 as usize].pacing = pacing,
+            Report::Caller { .. } | Report::Refreshed(_) => {}
+        }
+    }
+
+    fn is_sts_throttled(&self) -> bool {
+        let mut scopes = self.snapshot.fleet.sts_scopes.values();
+        scopes.any(|scope| self.snapshot.scopes[scope.0 as usize].pacing.throttled > 0)
+    }
+}
+
+/// Whether credentials were wished for often enough.
+fn has_no_credentials(state: &TargetState) -> bool {
+    let reason = FailureReason::Credentials;
+    state.failure.as_ref().is_some_and(|failure| failure.reason == reason)
+        && state.failures[reason as usize] >= CREDENTIALS_TRIES
+}
