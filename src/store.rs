@@ -3,9 +3,10 @@
 //! SQLite embedded, in a file or, where none is configured, in memory. Whoever uses it knows neither.
 //!
 //! `sqlite` is the engine and all that knows SQL; `lock` keeps a second daemon from the file; `house`
-//! keeps the event log within its bounds.
+//! keeps the event log within its bounds; `history` is what became of targets over time.
 
 mod error;
+mod history;
 mod house;
 mod lock;
 mod query;
@@ -21,6 +22,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 pub use self::error::{OpenError, StoreError};
+pub use self::history::{History, Silence, Step};
 pub use self::query::EventQuery;
 
 use self::lock::Lock;
@@ -70,12 +72,15 @@ pub struct Batch {
     pub events: Vec<Event>,
     /// Targets that answered, with nothing new, and when.
     pub answered: Vec<(TargetKey, Timestamp)>,
+    /// Silences that have ended.
+    pub silences: Vec<Silence>,
 }
 
 impl Batch {
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        self.states.is_empty() && self.events.is_empty() && self.answered.is_empty()
+        let Self { states, events, answered, silences } = self;
+        states.is_empty() && events.is_empty() && answered.is_empty() && silences.is_empty()
     }
 }
 
@@ -171,7 +176,7 @@ impl Store {
         self.latest.subscribe()
     }
 
-    /// Entries of the event log, the oldest first.
+    /// Entries of the event log.
     ///
     /// # Errors
     /// If the store cannot be read.

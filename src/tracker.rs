@@ -139,6 +139,7 @@ impl<L: Ledger + Clone> Tracker<L> {
         log_health(target, before.failure.as_ref().map(|failure| failure.reason), state);
         if state.is_up() {
             self.outbox.answered(id);
+            self.outbox.heard(id, target, (before.last_success, state.last_success));
         }
         if !state.knows_the_same_as(&before) {
             self.outbox.changed(id);

@@ -50,6 +50,7 @@ impl Store {
         let retention = SignedDuration::try_from(retention).unwrap_or(SignedDuration::MAX);
         let before = now.saturating_sub(retention).unwrap_or(Timestamp::MIN);
         while self.engine.drop_old(before, sinks).await?.is_more {}
+        self.engine.drop_old_silences(before).await?;
 
         let mut excess = self.engine.excess(max_events).await?;
         let mut undelivered = 0;

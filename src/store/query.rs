@@ -6,11 +6,15 @@ use jiff::Timestamp;
 
 use crate::model::{AccountId, Probe, Region, Resource, Status, TransitionKind};
 
-/// Which entries of the event log are wanted, the oldest first. A set that is empty wants all.
+/// Which entries of the event log are wanted, and in which order. A set that is empty wants all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventQuery {
     /// Only entries with a greater sequence number.
     pub after: u64,
+    /// Only entries with a smaller sequence number.
+    pub before: Option<u64>,
+    /// The latest first, where the oldest would be.
+    pub newest_first: bool,
     /// At most so many.
     pub limit: u32,
     /// Only what was observed at this time or later.
@@ -32,10 +36,12 @@ pub struct EventQuery {
 }
 
 impl EventQuery {
-    /// Whatever comes after an entry.
+    /// Whatever comes after an entry, the oldest first.
     pub fn after(sequence: u64, limit: u32) -> Self {
         Self {
             after: sequence,
+            before: None,
+            newest_first: false,
             limit,
             since: None,
             accounts: BTreeSet::new(),

@@ -1,5 +1,6 @@
 //! SQLite as the engine: its connections, and what its errors mean.
 
+mod history;
 mod inspect;
 mod prune;
 mod read;

@@ -7,6 +7,7 @@ use crate::model::{
 };
 
 mod bounds;
+mod history;
 mod log;
 mod opening;
 mod properties;
@@ -105,6 +106,11 @@ fn event(number: u64, second: i64) -> Event {
         timestream_database_name: None,
         timestream_table_name: None,
     }
+}
+
+/// A silence of an account's target.
+fn silence(number: u64, from: i64, until: i64) -> Silence {
+    Silence { target: key(number), from: at(from), until: at(until) }
 }
 
 /// Events of one account, one a second from the first second on.

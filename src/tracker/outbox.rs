@@ -11,15 +11,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep_until};
 
 #[cfg(test)]
 pub(super) use self::waiting::MANY;
 use self::waiting::Waiting;
 use crate::metrics::Metrics;
-use crate::model::{Event, Snapshot, Succession, TargetId};
+use crate::model::{Event, Snapshot, Succession, Target, TargetId};
 use crate::schedule::Backoff;
-use crate::store::{Ledger, SavedState, StoreError, TargetKey};
+use crate::store::{Ledger, SavedState, Silence, StoreError, TargetKey};
 
 /// How soon a write that failed is made again, at first and at the latest.
 const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
@@ -66,6 +67,21 @@ impl<L: Ledger + Clone> Outbox<L> {
     /// A target answered.
     pub(super) fn answered(&mut self, target: TargetId) {
         self.waiting.answered(target);
+    }
+
+    /// A target was heard of, before and now; in between it may have been silent. The end of a silence is
+    /// written with the answer that ended it: a crash loses both or none.
+    pub(super) fn heard(
+        &mut self,
+        id: TargetId,
+        target: &Target,
+        answers: (Option<Timestamp>, Option<Timestamp>),
+    ) {
+        let (Some(from), Some(until)) = answers else { return };
+        let allowed = SignedDuration::try_from(target.polling.stale_after).unwrap_or(SignedDuration::MAX);
+        if until.duration_since(from) >= allowed {
+            self.waiting.silent(id, Silence { target: target.into(), from, until });
+        }
     }
 
     /// Something else is known of a target than is kept.

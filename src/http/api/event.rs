@@ -85,6 +85,8 @@ impl Filter {
     pub(super) fn query(self, limit: u32) -> EventQuery {
         EventQuery {
             after: self.after.map_or(0, |Sequence(after)| after),
+            before: None,
+            newest_first: false,
             limit,
             since: self.since,
             accounts: self.accounts,

@@ -54,6 +54,19 @@ impl Sqlite {
         Ok(Dropped { entries, undelivered: 0, is_more: entries == BATCH })
     }
 
+    /// Drops silences that ended before a time.
+    pub(in crate::store) async fn drop_old_silences(&self, before: Timestamp) -> Result<(), StoreError> {
+        let oldest: Option<i64> = sqlx::query_scalar("SELECT MIN(ended) FROM silences")
+            .fetch_one(&self.read)
+            .await
+            .map_err(unusable)?;
+        if oldest.is_some_and(|oldest| oldest < nanoseconds(before)) {
+            let old = sqlx::query("DELETE FROM silences WHERE ended < ?").bind(nanoseconds(before));
+            old.execute(&self.write).await.map_err(unusable)?;
+        }
+        Ok(())
+    }
+
     /// How many entries there are beyond a number.
     pub(in crate::store) async fn excess(&self, most: u64) -> Result<u64, StoreError> {
         // Numbers are hardly ever left out, so this is near the count, never below it, and costs nothing.

@@ -49,7 +49,7 @@ impl Sqlite {
         latest.map(unsigned).map_err(unusable)
     }
 
-    /// Entries of the event log, the oldest first.
+    /// Entries of the event log.
     pub(in crate::store) async fn events(&self, query: &EventQuery) -> Result<Vec<Entry>, StoreError> {
         let mut after = signed(query.after);
         if let Some(since) = query.since {
@@ -58,6 +58,9 @@ impl Sqlite {
         }
         let mut sql = QueryBuilder::<Database>::new("SELECT * FROM events WHERE sequence > ");
         sql.push_bind(after);
+        if let Some(before) = query.before {
+            sql.push(" AND sequence < ").push_bind(signed(before));
+        }
         if let Some(since) = query.since {
             // Not by the index of times: all that is younger would be sorted for the sake of the first few.
             sql.push(" AND observed_at + 0 >= ").push_bind(nanoseconds(since));
@@ -72,7 +75,8 @@ impl Sqlite {
             sql.push(" AND sequence IN (SELECT sequence FROM parked WHERE sink = ");
             sql.push_bind(sink.as_str()).push(")");
         }
-        sql.push(" ORDER BY sequence LIMIT ").push_bind(i64::from(query.limit));
+        sql.push(if query.newest_first { " ORDER BY sequence DESC" } else { " ORDER BY sequence" });
+        sql.push(" LIMIT ").push_bind(i64::from(query.limit));
         let rows = sql.build().persistent(false).fetch_all(&self.read).await.map_err(unusable)?;
         rows.iter().map(|row| entry(&Fields { row, name: event_name })).collect()
     }
@@ -92,7 +96,7 @@ impl Sqlite {
 pub(super) const LATEST: &str = "SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'events'";
 
 /// Adds a condition, unless the set is empty, which wants all.
-fn one_of<T>(
+pub(super) fn one_of<T>(
     sql: &mut QueryBuilder<Database>,
     column: &'static str,
     wanted: &BTreeSet<T>,
@@ -118,7 +122,7 @@ fn state_name(row: &SqliteRow) -> String {
     format!("the state of {}/{}/{}", part("account"), part("probe"), part("region"))
 }
 
-fn event_name(row: &SqliteRow) -> String {
+pub(super) fn event_name(row: &SqliteRow) -> String {
     format!("event {}", row.try_get::<i64, _>("sequence").unwrap_or_default())
 }
 

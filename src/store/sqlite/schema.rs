@@ -12,8 +12,10 @@ pub(super) const APPLICATION_ID: u32 = 0x7267_7774;
 pub(super) const MARK_AS_OURS: &str = "PRAGMA application_id = 0x72677774";
 
 /// The steps in their order. A step that was released never changes again: the file keeps its checksum.
-const STEPS: &[(&str, &str)] =
-    &[("states and events", include_str!("../migrations/0001_states_and_events.sql"))];
+const STEPS: &[(&str, &str)] = &[
+    ("states and events", include_str!("../migrations/0001_states_and_events.sql")),
+    ("silences", include_str!("../migrations/0002_silences.sql")),
+];
 
 /// What brings a database to its latest form, each step in a transaction.
 pub(super) fn migrator() -> Migrator {

@@ -10,7 +10,7 @@ use super::read::{FLEETWISE, GOVCLOUD, LATEST};
 use super::row::{nanoseconds, region, signed, unsigned};
 use super::{Sqlite, unusable};
 use crate::model::{Details, Event, ResourceState, Status, Transition};
-use crate::store::{Batch, SavedState, StoreError, TargetKey};
+use crate::store::{Batch, SavedState, Silence, StoreError, TargetKey};
 
 /// Rows that one statement writes. SQLite takes 32,766 values in a statement, which would do for 1,700
 /// events; beyond some hundred rows it is no longer the statements that cost.
@@ -114,7 +114,22 @@ async fn write(connection: &mut SqliteConnection, batch: &Batch, keeps_states: b
     for events in batch.events.chunks(ROWS) {
         append(connection, events).await?;
     }
+    for silences in batch.silences.chunks(ROWS) {
+        put_silences(connection, silences).await?;
+    }
     Ok(())
+}
+
+/// Notes silences. One that ended with an answer that a crash has taken back ends with the next.
+async fn put_silences(connection: &mut SqliteConnection, silences: &[Silence]) -> Written {
+    let mut sql =
+        QueryBuilder::<Database>::new("INSERT INTO silences (account, probe, region, began, ended) ");
+    sql.push_values(silences, |mut row, Silence { target, from, until }| {
+        bind_key(&mut row, target);
+        row.push_bind(nanoseconds(*from)).push_bind(nanoseconds(*until));
+    });
+    sql.push(" ON CONFLICT (account, probe, region, began) DO UPDATE SET ended = MAX(ended, excluded.ended)");
+    execute(connection, sql).await
 }
 
 async fn put_targets(connection: &mut SqliteConnection, states: &[(&TargetKey, &SavedState)]) -> Written {

@@ -14,7 +14,7 @@ proptest! {
             let place = Place::new();
             let store = place.open().await;
             let states: Vec<_> = states.into_iter().collect();
-            commit(&store, Batch { states: states.clone(), events: events.clone(), answered: Vec::new() }).await;
+            commit(&store, Batch { states: states.clone(), events: events.clone(), ..Batch::default() }).await;
             assert_eq!(store.states().await.unwrap(), states);
             let found: Vec<_> = log(&store).await.into_iter().map(|entry| entry.event).collect();
             assert_eq!(found, events);

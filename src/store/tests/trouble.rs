@@ -13,7 +13,8 @@ fn full_batch() -> Batch {
             .map(|number| (key(number), state(&[(Resource::Account, Status::Active)], 1)))
             .collect(),
         events: events(2000),
-        answered: Vec::new(),
+        silences: (1..=2000).map(|number| silence(number, 1, 2)).collect(),
+        ..Batch::default()
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::saved::saved;
 use crate::model::{Event, Snapshot, Succession, TargetId};
-use crate::store::{Batch, SavedState, TargetKey};
+use crate::store::{Batch, SavedState, Silence, TargetKey};
 
 /// From so many waiting events on, those of one resource become one: some 5 MB of them. What is lost by
 /// it is steps in between, never where they led; and however long the store cannot be written, memory
@@ -24,7 +24,9 @@ pub(super) struct Waiting {
     changed: BTreeSet<TargetId>,
     /// Targets that have answered since it was last written that they did.
     answered: BTreeSet<TargetId>,
-    /// Those of both that have gone from the configuration since, with what was known of them.
+    /// Silences that have ended, each of a target of which something else is known since.
+    silences: Vec<Silence>,
+    /// Targets that have changed or answered, and have gone from the configuration since, with what was known of them.
     gone: BTreeMap<TargetKey, Gone>,
 }
 
@@ -56,6 +58,14 @@ impl Waiting {
         self.changed.insert(target);
     }
 
+    /// Beyond so many that cannot be written, what is lost is a gap in a picture.
+    pub(super) fn silent(&mut self, target: TargetId, silence: Silence) {
+        if self.silences.len() < MANY {
+            self.silences.push(silence);
+            self.changed.insert(target);
+        }
+    }
+
     pub(super) fn push(&mut self, event: Event) {
         let full = self.events.len() >= MANY;
         let of = |event: &Event| (event.account.id, event.probe, event.transition.resource);
@@ -80,6 +90,7 @@ impl Waiting {
             states: changed.chain(gone_changed).collect(),
             events: self.events.clone(),
             answered: answered.chain(gone_answered).collect(),
+            silences: self.silences.clone(),
         }
     }
 
@@ -88,6 +99,8 @@ impl Waiting {
         self.tried = earlier.events.len();
         earlier.events.append(&mut self.events);
         self.events = earlier.events;
+        earlier.silences.append(&mut self.silences);
+        self.silences = earlier.silences;
         self.changed.append(&mut earlier.changed);
         self.answered.append(&mut earlier.answered);
         for (key, gone) in earlier.gone {

@@ -6,7 +6,7 @@ use super::ledger::{Fate, Kept, ScriptedLedger};
 use super::outbox::{FLUSH, MANY};
 use super::*;
 use crate::model::TransitionKind;
-use crate::store::TargetKey;
+use crate::store::{Silence, TargetKey};
 
 /// From which state each event led where, in the order of the log.
 fn steps(kept: &Kept) -> Vec<(Option<Status>, Status)> {
@@ -50,6 +50,36 @@ async fn a_quiet_poll_writes_nothing_but_now_and_then_that_it_was() {
     assert_eq!(success, [Some(Timestamp::from_second(59).unwrap())]);
     tokio::time::sleep(FLUSH * 3).await;
     assert_eq!(ledger.write_count(), 2, "nobody has answered since");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silence_is_written_with_the_answer_that_ends_it() {
+    let ledger = ScriptedLedger::new(Kept::default(), [Fate::Written(0), Fate::Refused]);
+    let stage = Stage::with(&ledger);
+    stage.send(polled_at(0, 0, Ok(Status::Active))).await;
+    ledger.writes(1).await;
+    for (second, outcome) in
+        [(899, Ok(Status::Active)), (1000, Err(FailureReason::Timeout)), (1799, Ok(Status::Active))]
+    {
+        stage.send(polled_at(second, 0, outcome)).await;
+    }
+    stage.end().await;
+    // Beyond a restart, too.
+    let stage = Stage::with(&ledger);
+    stage.send(polled_at(2000, 0, Err(FailureReason::Timeout))).await;
+    stage.send(polled_at(2699, 0, Ok(Status::Active))).await;
+    stage.end().await;
+    let batches = ledger.kept().batches;
+    let silences: Vec<_> = batches.iter().flat_map(|batch| &batch.silences).collect();
+    let silent = |from, until| Silence {
+        target: TargetKey::from(fleet().target(TargetId(0))),
+        from: at(from),
+        until: at(until),
+    };
+    assert_eq!(silences, [&silent(899, 1799), &silent(1799, 2699)]);
+    for batch in batches.iter().filter(|batch| !batch.silences.is_empty()) {
+        assert_eq!(batch.states[0].1.last_success, Some(batch.silences[0].until), "{batch:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
