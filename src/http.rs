@@ -1,15 +1,17 @@
 //! The web server: what a scraper, an orchestrator and a person with a browser see.
 //!
-//! `Server` → `Bound` → `serve`: binding can fail, and does so before anything else has started;
-//! serving ends only when it is told to. Whoever connects may be slow, many, or hostile to the point
-//! of a thousand idle connections; `http/crowd.rs` bounds what they can hold. HTTP/1.1 only: it is what
-//! scrapers speak, and its one answer at a time keeps that bound simple.
+//! `Server` → `Bound` → `serve`, behind a [`Door`] that asks for what the web configuration says. Binding can
+//! fail, and does so before anything else has started; serving ends only when it is told to. Whoever
+//! connects may be slow, many, or hostile to the point of a thousand idle connections; `http/crowd.rs`
+//! bounds what they can hold. HTTP/1.1 only: it is what scrapers speak, and its one answer at a time keeps
+//! that bound simple.
 
 mod api;
 mod connection;
 mod crowd;
 mod door;
 mod lifecycle;
+mod page;
 mod routes;
 mod wire;
 

@@ -33,7 +33,7 @@
 //! |-|-|
 //! | 0, pure | [`model`]: the values; [`schedule`]: the decisions; [`clock`]: wall time; [`liveness`]: whether the loops turn |
 //! | 1 | [`config`]: the file, validated, and the fleet that it names; [`reload`]: the wish to read it anew |
-//! | 2, edges | [`aws`]: clients and credentials; [`probe`]: the calls; [`store`]: what outlives the process; [`sink`]: where events go; [`metrics`]: the page; [`http`]: the server |
+//! | 2, edges | [`aws`]: clients and credentials; [`probe`]: the calls; [`store`]: what outlives the process; [`sink`]: where events go; [`metrics`]: the page; [`http`]: the server, its door, the pages and the API |
 //! | 3 | [`poller`] and [`tracker`]: the two loops |
 //! | 4 | [`daemon`]: wiring, supervision, the ordered end |
 //! | 5 | [`telemetry`]: the log; [`cli`]: what a person types |

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use axum::body::Body as AxumBody;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn_with_state, map_response, map_response_with_state};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use hyper::body::{Body, Bytes, Frame};
 use tokio::time::Instant;
@@ -19,24 +19,21 @@ use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
 use super::door::{Door, dress, guard};
-use super::{View, api, lifecycle};
+use super::{View, api, lifecycle, page};
 use crate::liveness::Liveness;
 use crate::metrics::{CONTENT_TYPE, Page};
 
-/// Nothing may be loaded, framed or sent but the page's own style sheet, and its icon, which is none.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; \
-                                       form-action 'none'; frame-ancestors 'none'";
+/// Nothing may be loaded, framed or sent but the pages' own style sheet and script, what that script asks
+/// of this server, the filters of the pages, and their icon, which is none.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
+                                       connect-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; \
+                                       frame-ancestors 'none'";
 
-/// The landing page. It changes with the release only.
-static LANDING: LazyLock<String> =
-    LazyLock::new(|| include_str!("landing.html").replace("{version}", env!("CARGO_PKG_VERSION")));
-
-/// Every path behind the door, with the headers that all answers have. HEAD is answered wherever GET is. Event streams
-/// are silent for at most `keep_alive`.
+/// Every path behind the door, with the headers that all answers have. HEAD is answered wherever GET is.
+/// Event streams are silent for at most `keep_alive`.
 pub(super) fn router(view: View, door: &Arc<Door>, keep_alive: Duration) -> Router {
     Router::new()
-        .route("/", get(async || Html(LANDING.as_str())))
-        .route("/style.css", get(style))
+        .merge(page::router())
         .route("/metrics", get(metrics))
         .route("/-/healthy", get(async |State(view): State<View>| health(&view.liveness)))
         .route("/-/ready", get(ready))
@@ -56,10 +53,6 @@ pub(super) fn router(view: View, door: &Arc<Door>, keep_alive: Duration) -> Rout
         .layer(map_response(secured))
         .layer(map_response_with_state(Arc::clone(door), dress))
         .with_state(view)
-}
-
-async fn style() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("style.css"))
 }
 
 async fn metrics(State(view): State<View>) -> impl IntoResponse {

@@ -15,6 +15,7 @@ mod metrics;
 mod pacing;
 #[path = "../support/page.rs"]
 mod page;
+mod pages;
 #[path = "../support/pki.rs"]
 mod pki;
 #[path = "../support/posting.rs"]
@@ -23,6 +24,8 @@ mod process;
 #[path = "../support/receiver.rs"]
 mod receiver;
 mod reload;
+#[path = "../support/scene.rs"]
+mod scene;
 #[path = "../support/server.rs"]
 mod server;
 mod sim;

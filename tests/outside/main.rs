@@ -3,9 +3,13 @@
 
 mod alertmanager;
 mod api;
+mod browser;
 mod demo;
 #[path = "../support/event.rs"]
 mod event;
+#[expect(dead_code, reason = "the browser needs less of it than the integration tests")]
+#[path = "../support/harness.rs"]
+mod harness;
 mod judge;
 mod live_page;
 mod metrics;
@@ -19,6 +23,8 @@ mod posting;
 mod printed;
 mod program;
 mod prometheus;
+#[path = "../support/scene.rs"]
+mod scene;
 #[expect(dead_code, reason = "the API's judges need less of it than the integration tests")]
 #[path = "../support/server.rs"]
 mod server;
