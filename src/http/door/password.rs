@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::hint::black_box;
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -116,18 +117,8 @@ impl Users {
     /// Whether these are right; if so they are remembered. It takes as long as the dearest hash.
     pub(super) fn check(&self, credentials: &Credentials, now: Instant) -> bool {
         let hash = str::from_utf8(&credentials.name).ok().and_then(|name| self.hashes.get(name));
-        let is_right = match hash {
-            Some(hash) => {
-                let is_right = hash.is_of(&credentials.password);
-                // 2ⁿ + 2ⁿ + 2ⁿ⁺¹ + … + 2ᵐ⁻¹ = 2ᵐ.
-                (hash.cost()..self.dearest).for_each(spend);
-                is_right
-            }
-            None => {
-                spend(self.dearest);
-                false
-            }
-        };
+        let is_right = hash.is_some_and(|hash| hash.is_of(&credentials.password));
+        fillers(hash.map(PasswordHash::cost), self.dearest).for_each(spend);
         if is_right {
             let code = self.code(credentials);
             let mut remembered = self.remembered();
@@ -150,6 +141,12 @@ impl Users {
     fn remembered(&self) -> MutexGuard<'_, HashMap<Code, Instant>> {
         self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The costs of what is done beside a check of some cost, or of none, to make it the work of the dearest. A
+/// check of cost n is the work 2ⁿ, and 2ⁿ + 2ⁿ + 2ⁿ⁺¹ + … + 2ᵐ⁻¹ = 2ᵐ.
+fn fillers(checked: Option<u32>, dearest: u32) -> Range<u32> {
+    checked.map_or(dearest..dearest + 1, |cost| cost..dearest)
 }
 
 /// Does the work of checking a password of some cost: it depends on nothing else.
@@ -179,21 +176,25 @@ mod tests {
     }
 
     #[test]
-    fn a_check_takes_the_same_work_whoever_is_named_and_whatever_is_right() {
-        let users = users(&[("cheap", 4), ("dear", 9)]);
-        let cases = [("dear", "dear"), ("dear", "x"), ("cheap", "cheap"), ("cheap", "x"), ("nobody", "x")];
-        let mut least = [Duration::MAX; 5];
-        // Whatever else the machine does only adds to a time, so the least of several is the work.
-        for _ in 0..7 {
-            for (least, (name, password)) in least.iter_mut().zip(cases) {
-                let (credentials, began) = (credentials(name, password), Instant::now());
-                assert_eq!(users.check(&credentials, began), name == password);
-                *least = (*least).min(began.elapsed());
-            }
+    fn a_check_takes_the_same_work_whoever_is_named() {
+        for dearest in 4..=31 {
+            let work = |checked: Option<u32>| {
+                let filled: u64 = fillers(checked, dearest).map(|cost| 1 << cost).sum();
+                checked.map_or(0, |cost| 1 << cost) + filled
+            };
+            assert!((4..=dearest).map(Some).chain([None]).all(|checked| work(checked) == 1 << dearest));
         }
-        let [most, fewest] = [least.iter().max(), least.iter().min()].map(|time| time.unwrap().as_secs_f64());
-        // Without the filling up, the cheap one would take a thirtieth.
-        assert!(most < 2.0 * fewest, "{least:?}");
+    }
+
+    #[test]
+    fn what_is_right_does_not_depend_on_the_costs() {
+        let users = users(&[("cheap", 4), ("dear", 6)]);
+        for (name, password) in
+            [("dear", "dear"), ("dear", "x"), ("cheap", "cheap"), ("cheap", "x"), ("nobody", "nobody")]
+        {
+            let is_right = users.check(&credentials(name, password), Instant::now());
+            assert_eq!(is_right, name == password && name != "nobody", "{name} {password}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
