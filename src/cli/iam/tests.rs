@@ -1,11 +1,16 @@
-//! The policies before a judge of their own: a small part of IAM's semantics, and a walk over what regwatch
-//! calls that shares nothing with what makes the policies.
+//! The policies before a judge of their own, and a walk over what regwatch calls that shares nothing with
+//! what makes the policies.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod sketch;
+mod world;
+
+use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use serde_json::Value as Json;
 
+use self::sketch::{Sketch, id, sketch, yaml};
+use self::world::{Call, World};
 use super::*;
 use crate::config::{Config, Identity};
 use crate::model::AccountId;
@@ -15,71 +20,7 @@ const HUB: &str = "arn:aws:iam::100000000000:role/hub";
 const OTHER: &str = "arn:aws:iam::100000000009:user/other";
 const MANAGEMENT: &str = "100000000009";
 
-/// One call, as IAM sees it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Call {
-    caller: String,
-    action: &'static str,
-    resource: String,
-    region: String,
-}
-
-/// What a configuration may be of: an identity for each account's two probes, by a number.
-#[derive(Clone, Debug)]
-struct Sketch {
-    accounts: Vec<(Option<usize>, Option<usize>, usize)>,
-    member_from: usize,
-    has_external_id: bool,
-}
-
-const FLEETWISE: [&str; 3] = ["member", "onwards", "member"];
-const GOVCLOUD: [&str; 6] = ["hub", "other", "member", "onwards", "management", "of-each"];
 const REGIONS: [&str; 3] = ["us-east-1", "eu-central-1", "ap-south-1"];
-
-fn sketch() -> impl Strategy<Value = Sketch> {
-    let account = (prop::option::of(0..FLEETWISE.len()), prop::option::of(0..GOVCLOUD.len()), 1usize..8);
-    let account =
-        account.prop_filter("watched", |(fleetwise, govcloud, _)| fleetwise.or(*govcloud).is_some());
-    (prop::collection::vec(account, 1..6), 0usize..3, any::<bool>()).prop_map(
-        |(accounts, member_from, has_external_id)| Sketch { accounts, member_from, has_external_id },
-    )
-}
-
-fn id(index: usize) -> AccountId {
-    format!("{:012}", 200_000_000_000_usize + index).parse().unwrap()
-}
-
-fn yaml(sketch: &Sketch) -> String {
-    let from = ["hub", "other", "gateway"][sketch.member_from];
-    let external_id = if sketch.has_external_id { ", external_id: 'a-1:b'" } else { "" };
-    let mut yaml = format!(
-        "identities:
-  hub: {{}}
-  other: {{profile: other}}
-  gateway: {{from: hub, assume_role: {{role_arn: 'arn:aws:iam::100000000001:role/path/gateway', external_id: gate}}}}
-  member: {{from: {from}, assume_role: {{role_arn: 'arn:aws:iam::{{account_id}}:role/regwatch'{external_id}}}}}
-  onwards: {{from: member, assume_role: {{role_arn: 'arn:aws:iam::{{account_id}}:role/deep/onwards'}}}}
-  management: {{from: hub, assume_role: {{role_arn: 'arn:aws:iam::{MANAGEMENT}:role/management'}}}}
-  of-each: {{from: member, assume_role: {{role_arn: 'arn:aws:iam::{MANAGEMENT}:role/of-{{account_id}}'}}}}
-accounts:\n"
-    );
-    for (index, (fleetwise, govcloud, regions)) in sketch.accounts.iter().enumerate() {
-        yaml += &format!("  - id: '{}'\n", id(index));
-        if let Some(fleetwise) = fleetwise {
-            let regions: Vec<_> =
-                (0..3).filter(|bit| regions & (1 << bit) != 0).map(|bit| REGIONS[bit]).collect();
-            yaml += &format!(
-                "    fleetwise: {{identity: {}, regions: [{}]}}\n",
-                FLEETWISE[*fleetwise],
-                regions.join(", ")
-            );
-        }
-        if let Some(govcloud) = govcloud {
-            yaml += &format!("    govcloud: {{identity: {}}}\n", GOVCLOUD[*govcloud]);
-        }
-    }
-    yaml
-}
 
 fn parse(yaml: &str) -> Config {
     Config::parse("test.yaml", yaml).unwrap_or_else(|error| panic!("{error}\n{yaml}")).0
@@ -87,88 +28,6 @@ fn parse(yaml: &str) -> Config {
 
 fn shown(config: &Config) -> Json {
     serde_json::from_str(&json::render(&grant::all(config))).expect("JSON")
-}
-
-/// What is printed, put to work: policies by their holder, trust policies by the role.
-struct World {
-    policies: BTreeMap<String, Vec<Json>>,
-    trusts: BTreeMap<String, Json>,
-}
-
-impl World {
-    fn of(shown: &Json) -> Self {
-        let mut world = Self { policies: BTreeMap::new(), trusts: BTreeMap::new() };
-        let filled = |value: &Json, account: &str| -> Json {
-            let text = value.to_string().replace("{hub_principal_arn}", HUB);
-            let text = text.replace("{other_principal_arn}", OTHER).replace("{account_id}", account);
-            serde_json::from_str(&text).unwrap()
-        };
-        for grant in shown["principals"].as_array().unwrap() {
-            let arn = if grant["identity"] == "hub" { HUB } else { OTHER };
-            let policies = grant["policies"].as_array().unwrap();
-            let documents = policies.iter().map(|policy| filled(&policy["document"], "none"));
-            world.policies.insert(arn.to_owned(), documents.collect());
-        }
-        for role in shown["roles"].as_array().unwrap() {
-            let accounts = role["accounts"].as_array().unwrap();
-            let mut role = role.clone();
-            role["accounts"] = Json::Null;
-            for account in accounts {
-                let role = filled(&role, account.as_str().unwrap());
-                let arn = role["role_arn"].as_str().unwrap().to_owned();
-                let policies = role["policies"].as_array().unwrap();
-                world
-                    .policies
-                    .insert(arn.clone(), policies.iter().map(|policy| policy["document"].clone()).collect());
-                world.trusts.insert(arn, role["trust_policy"].clone());
-            }
-        }
-        world
-    }
-
-    fn allows(&self, call: &Call) -> bool {
-        let documents = self.policies.get(&call.caller).into_iter().flatten();
-        let mut statements = documents.flat_map(|document| document["Statement"].as_array().unwrap());
-        statements.any(|statement| {
-            many(&statement["Resource"]).iter().any(|pattern| matches(pattern, &call.resource))
-                && many(&statement["Action"]).contains(&call.action.to_owned())
-                && holds(statement, &BTreeMap::from([("aws:RequestedRegion", call.region.as_str())]))
-        })
-    }
-
-    fn trusts(&self, role: &str, caller: &str, external_id: Option<&str>) -> bool {
-        let keys = external_id.map(|id| ("sts:ExternalId", id)).into_iter().collect();
-        let statements = self.trusts[role]["Statement"].as_array().unwrap();
-        statements.iter().any(|statement| {
-            many(&statement["Principal"]["AWS"]).contains(&caller.to_owned()) && holds(statement, &keys)
-        })
-    }
-}
-
-fn many(value: &Json) -> Vec<String> {
-    match value {
-        Json::Array(values) => values.iter().map(|value| value.as_str().unwrap().to_owned()).collect(),
-        value => vec![value.as_str().unwrap().to_owned()],
-    }
-}
-
-fn holds(statement: &Json, keys: &BTreeMap<&str, &str>) -> bool {
-    let Some(conditions) = statement.get("Condition") else { return true };
-    let (operator, wanted) = conditions.as_object().unwrap().iter().next().unwrap();
-    assert_eq!((operator.as_str(), conditions.as_object().unwrap().len()), ("StringEquals", 1));
-    wanted.as_object().unwrap().iter().all(|(key, values)| {
-        keys.get(key.as_str()).is_some_and(|value| many(values).contains(&(*value).to_owned()))
-    })
-}
-
-/// Whether a text is of a pattern in which a star stands for any text.
-fn matches(pattern: &str, text: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == text,
-        Some((start, rest)) => text.strip_prefix(start).is_some_and(|text| {
-            (0..=text.len()).filter(|at| text.is_char_boundary(*at)).any(|at| matches(rest, &text[at..]))
-        }),
-    }
 }
 
 /// The account in an ARN.
