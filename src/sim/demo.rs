@@ -1,5 +1,5 @@
 //! The world of `regwatch demo`: an organization in which, within half a minute, something of everything
-//! happens. Its accounts, ids and keys are fictitious.
+//! happens, and a minute later what failed is mended. Its accounts, ids and keys are fictitious.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const ROLE_MISTAKE: &str = "IoT FleetWise can't assume the IAM role. Check that 
                             names iotfleetwise.amazonaws.com.";
 
 /// What to look at: the second from the start, the account, and what happens to it.
-const SIGHTS: [(u64, &str); 9] = [
+const SIGHTS: [(u64, &str); 10] = [
     (0, "telematics-test: FleetWise denies the call; its target is down, the others do not notice"),
     (6, "defense-programs: the GovCloud account goes from PENDING_ACTIVATION to ACTIVE"),
     (8, "fleet-stage-eu: the registration goes from PENDING to SUCCESS"),
@@ -33,6 +33,10 @@ const SIGHTS: [(u64, &str); 9] = [
     (15, "org-management: the quota is back; the learnt rate climbs to it again"),
     (16, "connected-services: changes and comes back between two polls: only the modification time moved"),
     (19, "defense-programs: the GovCloud account is SUSPENDED"),
+    (
+        90,
+        "fleet-stage-us: somebody has mended the role and registers again (PENDING), and it succeeds 6 s later",
+    ),
 ];
 
 /// The configuration up to its accounts. Everything is much faster than one would ask of the real AWS.
@@ -156,8 +160,13 @@ fn rows() -> Vec<Row> {
         Row::new("100000000122", "fleet-prod-eu", "fleet", "prod").fleetwise(frankfurt, registered()),
         Row::new("100000000133", "fleet-prod-in", "fleet", "prod")
             .fleetwise(mumbai, Script::new(without_timestream).held_for(AGE)),
-        Row::new("100000000144", "fleet-stage-us", "fleet", "stage")
-            .fleetwise(virginia, pending().then(secs(11), Some(Registration::iam_failure(ROLE_MISTAKE)))),
+        Row::new("100000000144", "fleet-stage-us", "fleet", "stage").fleetwise(
+            virginia,
+            pending()
+                .then(secs(11), Some(Registration::iam_failure(ROLE_MISTAKE)))
+                .then(secs(90), registration(RegistrationStatus::Pending))
+                .then(secs(96), success()),
+        ),
         Row::new("100000000155", "fleet-stage-eu", "fleet", "stage")
             .fleetwise(frankfurt, pending().then(secs(8), success())),
         Row::new("100000000166", "telematics-prod", "telematics", "prod")
@@ -215,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_minute_shows_what_the_sights_promise() {
+    fn the_script_does_what_the_sights_promise() {
         let demo = demo_world();
         assert_eq!(demo.world.accounts.len(), 12);
         let status = |name: &str, region: &str, at| {
@@ -226,10 +235,9 @@ mod tests {
         let pending = Some("REGISTRATION_PENDING");
         let success = Some("REGISTRATION_SUCCESS");
         assert_eq!([7, 8].map(|at| status("fleet-stage-eu", "eu-central-1", at)), [pending, success]);
-        assert_eq!(
-            [10, 11].map(|at| status("fleet-stage-us", "us-east-1", at)),
-            [pending, Some("REGISTRATION_FAILURE")]
-        );
+        let failure = Some("REGISTRATION_FAILURE");
+        let mended = [10, 11, 89, 90, 96].map(|at| status("fleet-stage-us", "us-east-1", at));
+        assert_eq!(mended, [pending, failure, failure, pending, success]);
         let telematics = [13, 14, 20].map(|at| status("telematics-prod", "eu-central-1", at));
         assert_eq!(telematics, [None, pending, success]);
         let govcloud = account(&demo.world, "defense-programs").govcloud;

@@ -91,7 +91,7 @@ fn replace(folder: &Path, name: &str, text: &str) {
     std::fs::rename(new, folder.join(name)).expect("it can be renamed");
 }
 
-fn trusting(authority: &Authority, own: Option<&Pair>) -> ClientBuilder {
+pub(crate) fn trusting(authority: &Authority, own: Option<&Pair>) -> ClientBuilder {
     let root = Certificate::from_pem(authority.pem.as_bytes()).expect("a certificate");
     let client = Client::builder().no_proxy().no_gzip().tls_certs_only([root]);
     match own {

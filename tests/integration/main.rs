@@ -1,5 +1,6 @@
 //! The whole daemon, in this process, against the simulated AWS over HTTP.
 
+mod alerts;
 mod api;
 mod config;
 mod credentials;

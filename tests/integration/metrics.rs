@@ -1,5 +1,7 @@
 //! The metrics page as a whole.
 
+pub(crate) mod reference;
+
 use std::time::Duration;
 
 use jiff::Timestamp;

@@ -1,4 +1,4 @@
-//! A real Alertmanager takes what the template in `deploy/webhook` makes: the alert fires while somebody is
+//! A real Alertmanager. It takes what the template in `deploy/webhook` makes: the alert fires while somebody is
 //! needed, and ends with the event that makes it well.
 
 use std::path::Path;
@@ -16,19 +16,18 @@ use crate::program::Program;
 /// How long a condition may take to come true.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-struct Alertmanager {
-    program: Program,
+/// One at work.
+pub(crate) struct Alertmanager {
+    pub(crate) program: Program,
     client: reqwest::Client,
     /// Its configuration and its data, gone after it.
     _folder: TempDir,
 }
 
 impl Alertmanager {
-    async fn start() -> Self {
+    pub(crate) async fn start(config: &str) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
-        let config = folder.path().join("alertmanager.yml");
-        std::fs::write(&config, "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n")
-            .expect("writable");
+        std::fs::write(folder.path().join("alertmanager.yml"), config).expect("writable");
         let mut command = Command::new("prometheus-alertmanager");
         command.current_dir(&folder).args(["--config.file=alertmanager.yml", "--storage.path=data"]);
         command.args(["--web.listen-address=127.0.0.1:0", "--cluster.listen-address="]);
@@ -67,7 +66,7 @@ impl Alertmanager {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_alert_fires_while_somebody_is_needed_and_no_longer() {
-    let alertmanager = Alertmanager::start().await;
+    let alertmanager = Alertmanager::start("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n").await;
     let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/webhook/alertmanager.json.j2");
     let url = format!("{}/api/v2/alerts", alertmanager.program.url);
     let posting = Posting::start(&url, &format!(", template_file: '{}'", template.display())).await;

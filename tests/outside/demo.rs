@@ -11,6 +11,9 @@ pub(crate) const FAILED: (&str, &str) = ("100000000144", "fleet-stage-us");
 /// The account whose GovCloud account is suspended in the end.
 pub(crate) const SUSPENDED: (&str, &str) = ("100000000210", "defense-programs");
 
+/// The account whose GovCloud account has been closed for long.
+pub(crate) const CLOSED: (&str, &str) = ("100000000221", "defense-archive");
+
 /// The account that FleetWise tells nothing.
 pub(crate) const DENIED: (&str, &str) = ("100000000177", "telematics-test");
 

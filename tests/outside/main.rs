@@ -11,7 +11,6 @@ mod event;
 #[path = "../support/harness.rs"]
 mod harness;
 mod judge;
-mod live_page;
 mod metrics;
 mod moto;
 #[path = "../support/page.rs"]
@@ -23,6 +22,9 @@ mod posting;
 mod printed;
 mod program;
 mod prometheus;
+#[expect(dead_code, reason = "Alertmanager's receiver needs less of it than the integration tests")]
+#[path = "../support/receiver.rs"]
+mod receiver;
 #[path = "../support/scene.rs"]
 mod scene;
 #[expect(dead_code, reason = "the API's judges need less of it than the integration tests")]

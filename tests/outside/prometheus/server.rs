@@ -12,8 +12,8 @@ use tokio::time::Instant;
 
 use crate::program::Program;
 
-/// How long a condition may take to come true; the demo's last event comes after 22 s.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// How long a condition may take to come true; the demo's last event comes after 96 s.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
 
 /// A Prometheus at work.
 pub(crate) struct Server {
@@ -45,18 +45,26 @@ impl Series {
 }
 
 impl Server {
-    /// Starts one that scrapes the daemon at `url`, with rules of its own.
-    pub(crate) async fn start(url: &str, rules: &str) -> Self {
-        Self::start_with(url, rules, "").await
+    /// Starts one that scrapes the daemon at `url`; `how` are keys of the job: `key: value, `.
+    pub(crate) async fn start(url: &str, how: &str) -> Self {
+        Self::launch(url, how, "", "").await
     }
 
-    /// The same, with more about how to scrape, as keys of the job: `key: value, `.
-    pub(crate) async fn start_with(url: &str, rules: &str, how: &str) -> Self {
+    /// Starts one that scrapes the daemon at `url`, and tells an Alertmanager of alerts.
+    pub(crate) async fn alerting(url: &str, rules: &str, alertmanager: &str) -> Self {
+        let alertmanager = address(alertmanager);
+        let alerting =
+            format!("alerting: {{alertmanagers: [{{static_configs: [{{targets: ['{alertmanager}']}}]}}]}}");
+        Self::launch(url, "", rules, &alerting).await
+    }
+
+    async fn launch(url: &str, how: &str, rules: &str, alerting: &str) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
-        let target = url.trim_start_matches("http://");
+        let target = address(url);
         let config = format!(
             "global: {{scrape_interval: 1s, evaluation_interval: 1s}}
 rule_files: [rules.yml]
+{alerting}
 scrape_configs: [{{job_name: regwatch, {how}static_configs: [{{targets: ['{target}']}}]}}]\n"
         );
         fs::write(folder.path().join("rules.yml"), rules).expect("it can be written");
@@ -123,4 +131,9 @@ scrape_configs: [{{job_name: regwatch, {how}static_configs: [{{targets: ['{targe
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
+}
+
+/// Host and port of a URL.
+fn address(url: &str) -> &str {
+    url.trim_start_matches("http://")
 }

@@ -1,0 +1,118 @@
+//! `deploy/prometheus/metrics.md` and a daemon that has everything switched on name the same metrics, with
+//! the same types and labels.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use regwatch::config::Config;
+use regwatch::daemon::{Daemon, Options};
+use regwatch::sim::{Fault, Operation, World};
+use tokio::task::JoinSet;
+
+use crate::door::{TLS, furnished, opened, trusting};
+use crate::harness::{Aws, hub, id, identities, member};
+use crate::page::Page;
+use crate::receiver::Receiver;
+
+const REFERENCE: &str = include_str!("../../../deploy/prometheus/metrics.md");
+
+/// The type and the labels of a metric.
+pub(crate) type Shape = (String, BTreeSet<String>);
+
+/// What the reference has.
+pub(crate) fn listed() -> BTreeMap<String, Shape> {
+    let mut listed = BTreeMap::new();
+    for row in REFERENCE.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [name, kind, labels, meaning] = cells[..] else { panic!("four cells: {row}") };
+        assert!(!meaning.is_empty(), "{row}");
+        let labels = labels.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        let before = listed.insert(name.trim_matches('`').to_owned(), (kind.to_owned(), labels));
+        assert!(before.is_none(), "twice: {name}");
+    }
+    listed
+}
+
+/// What a page has, of labels of the user's own what the reference calls them; the labels of each series of a
+/// family are the same.
+fn shown(page: &str) -> BTreeMap<String, Shape> {
+    let mut shown: BTreeMap<String, Shape> = BTreeMap::new();
+    let (mut family, mut kind) = ("", "");
+    for line in page.lines() {
+        if let Some(head) = line.strip_prefix("# TYPE ") {
+            (family, kind) = head.split_once(' ').expect("a name and a type");
+        } else if !line.starts_with('#') {
+            assert!(line.starts_with(family), "{line} is not of {family}");
+            let labels = line.split_once('{').map_or("", |(_, labels)| labels);
+            // The values of this page have neither quotes nor commas.
+            let names = labels.split(',').filter_map(|label| Some(label.split_once("=\"")?.0));
+            let name = |name: &str| {
+                if name.starts_with("label_") { "label_<name>".to_owned() } else { name.to_owned() }
+            };
+            let names: BTreeSet<_> =
+                names.filter(|name| kind != "histogram" || *name != "le").map(name).collect();
+            let shape = (kind.to_owned(), names);
+            let before = shown.entry(family.to_owned()).or_insert_with(|| shape.clone());
+            assert_eq!(*before, shape, "{line}");
+        }
+    }
+    shown
+}
+
+/// One member that answers and one that denies, a store, and a webhook.
+fn config(store: &Path, receiver: &Receiver) -> String {
+    format!(
+        "polling: {{interval: 1s, pending_interval: 1s, failed_interval: 1s, timeout: 900ms, start_window: 100ms}}
+store: {{path: '{}'}}
+events: {{webhooks: [{{name: hook, url: '{}'}}]}}
+{}accounts:
+  - {{id: '{}', labels: {{team: fleet}}, fleetwise: {{identity: member, regions: [us-east-1]}}, govcloud: {{identity: hub}}}}
+  - {{id: '{}', fleetwise: {{identity: member, regions: [us-east-1]}}}}\n",
+        store.display(),
+        receiver.url,
+        identities(),
+        id(1),
+        id(2)
+    )
+}
+
+#[tokio::test]
+async fn a_daemon_with_everything_shows_what_the_reference_has_and_nothing_else() {
+    let (folder, authority) = furnished(TLS);
+    let receiver = Receiver::start([]).await;
+    let yaml = config(&folder.path().join("regwatch.db"), &receiver);
+    let (config, _) = Config::parse("test.yaml", &yaml).unwrap_or_else(|error| panic!("{error}"));
+    let world = World::new().management(hub()).member(member(1)).member(member(2));
+    let always = Duration::ZERO..Duration::MAX;
+    let world = world.fault(id(2), Operation::GetRegisterAccountStatus, always, Fault::Denied);
+    let aws = Aws::start(world).await;
+    let options = Options {
+        config_file: None,
+        listen: vec![([127, 0, 0, 1], 0).into()],
+        door: Arc::new(opened(folder.path(), false)),
+        grace: Duration::from_secs(20),
+        overrides: aws.overrides(),
+        lifecycle: false,
+    };
+    let daemon = Daemon::bind(config, options).await.expect("a free port");
+    let url = format!("https://localhost:{}", daemon.local_addrs()[0].port());
+    let client = trusting(&authority, None).build().expect("a client");
+    let mut tasks = JoinSet::new();
+    tasks.spawn(daemon.run(std::future::pending()));
+
+    let everything = |page: &Page| {
+        let infos = ["aws_fleetwise_registration_info", "aws_govcloud_account_info"];
+        infos.iter().all(|info| page.count(info) == 1)
+            && page.sum(r#"regwatch_poll_failures_total{reason="access_denied"}"#) > 0.0
+    };
+    let page = Page::until(&client, &url, "all have answered", everything).await;
+    let (shown, listed) = (shown(&page.0), listed());
+    let missing: Vec<_> = listed.iter().filter(|(name, shape)| shown.get(*name) != Some(shape)).collect();
+    let unlisted: Vec<_> = shown.iter().filter(|(name, shape)| listed.get(*name) != Some(shape)).collect();
+    assert!(
+        missing.is_empty() && unlisted.is_empty(),
+        "metrics.md has: {missing:#?}\nthe page has: {unlisted:#?}"
+    );
+}
