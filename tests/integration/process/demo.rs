@@ -1,4 +1,5 @@
-//! `regwatch demo`: within half a minute, everything that it promises can be seen.
+//! `regwatch demo`: within half a minute, everything that it promises for that time can be seen. What is
+//! mended later tests/outside waits for.
 
 use std::time::Duration;
 
