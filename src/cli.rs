@@ -3,6 +3,8 @@
 mod check_config;
 mod completions;
 mod demo;
+#[cfg(test)]
+mod documented;
 mod events;
 mod iam;
 mod man;

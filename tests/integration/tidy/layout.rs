@@ -62,7 +62,8 @@ const RESERVED: [Reserved; 5] = [
 const SPAWNERS: [&str; 6] = ["JoinSet", "TaskTracker", "spawn", "spawn_blocking", "spawn_local", "spawn_on"];
 
 /// What the user wants to see at the top of the repository; everything else there is a dotfile.
-const TOP: [&str; 9] = [
+const TOP: [&str; 10] = [
+    "CHANGELOG.md",
     "Cargo.lock",
     "Cargo.toml",
     "LICENSE",
