@@ -4,6 +4,7 @@
 mod alertmanager;
 mod api;
 mod browser;
+mod container;
 mod demo;
 #[path = "../support/event.rs"]
 mod event;
@@ -11,6 +12,7 @@ mod event;
 #[path = "../support/harness.rs"]
 mod harness;
 mod judge;
+mod kubernetes;
 mod metrics;
 mod moto;
 #[path = "../support/page.rs"]
@@ -27,6 +29,7 @@ mod prometheus;
 mod receiver;
 #[path = "../support/scene.rs"]
 mod scene;
+mod scripts;
 #[expect(dead_code, reason = "the API's judges need less of it than the integration tests")]
 #[path = "../support/server.rs"]
 mod server;

@@ -2,7 +2,7 @@
 //! it ends.
 
 use std::fs::{self, File};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use tempfile::NamedTempFile;
@@ -53,6 +53,26 @@ impl Program {
         let (_, line) = log.lines().find_map(|line| line.split_once(announcement))?;
         let (_, port) = line.split_once("127.0.0.1:")?;
         port.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+    }
+
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("it is a child").is_some()
+    }
+
+    /// Waits until it ends by itself.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        let began = Instant::now();
+        while !self.has_ended() {
+            assert!(began.elapsed() < PATIENCE, "it does not end:\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.child.wait().expect("it is a child")
     }
 
     /// What it has said so far.
