@@ -177,6 +177,12 @@ fn the_containerfile_is_sound_and_says_what_cargo_says() {
     let hadolint = hadolint.expect("tests/run has installed it");
     assert!(hadolint.status.success(), "{}", String::from_utf8_lossy(&hadolint.stdout));
     let image = Image::read();
+    let readme =
+        fs::read_to_string(Path::new(REPOSITORY).join("deploy/container/README.md")).expect("it is there");
+    assert!(readme.contains(&format!(
+        "--file deploy/container/Containerfile --tag regwatch:{} .",
+        env!("CARGO_PKG_VERSION")
+    )));
     let label = format!(r#"image.version="{}""#, env!("CARGO_PKG_VERSION"));
     assert!(image.last("LABEL").contains(&label));
     assert!(image.last("RUN").contains("--locked --profile dist"));
@@ -243,11 +249,5 @@ fn the_builder_is_handed_all_that_the_build_reads() {
         let path = path.strip_prefix(REPOSITORY).unwrap_or(&path);
         assert!(is_handed_over(path, &lines), "{} is not", path.display());
     }
-    let readme =
-        fs::read_to_string(Path::new(REPOSITORY).join("deploy/container/README.md")).expect("it is there");
-    assert!(readme.contains(&format!(
-        "--file deploy/container/Containerfile --tag regwatch:{} .",
-        env!("CARGO_PKG_VERSION")
-    )));
     assert!(!is_handed_over(Path::new("target/debug/regwatch"), &lines));
 }

@@ -25,7 +25,7 @@ fn blocks(markdown: &str, language: &str) -> Vec<String> {
 }
 
 /// A folder as the README has people make it, and what it says.
-struct Reader {
+pub(super) struct Reader {
     folder: TempDir,
     readme: String,
 }
@@ -51,7 +51,19 @@ impl Reader {
         Self { folder, readme }
     }
 
-    fn path(&self) -> &Path {
+    /// One who adds the component for TLS and passwords.
+    pub(super) fn behind_a_door() -> Self {
+        let reader = Self::new();
+        let path = reader.path().join("kustomization.yaml");
+        let text = fs::read_to_string(&path).expect("it is there");
+        let first = "  - regwatch/components/prometheus-operator\n";
+        assert!(text.contains(first));
+        let text = text.replace(first, &format!("{first}  - regwatch/components/web-config\n"));
+        fs::write(&path, text).expect("it can be written");
+        reader
+    }
+
+    pub(super) fn path(&self) -> &Path {
         self.folder.path()
     }
 
@@ -84,13 +96,7 @@ fn the_overlay_is_taken_and_has_what_it_is_for() {
 
 #[test]
 fn tls_and_passwords_reach_the_probes_and_prometheus() {
-    let reader = Reader::new();
-    let path = reader.path().join("kustomization.yaml");
-    let text = fs::read_to_string(&path).expect("it is there");
-    let first = "  - regwatch/components/prometheus-operator\n";
-    assert!(text.contains(first));
-    fs::write(&path, text.replace(first, &format!("{first}  - regwatch/components/web-config\n")))
-        .expect("it can be");
+    let reader = Reader::behind_a_door();
     let resources = build(reader.path());
     assert_eq!(findings(&resources), [""; 0]);
     let pod = &one(&resources, "StatefulSet")["spec"]["template"]["spec"];
