@@ -3,6 +3,7 @@
 
 mod alertmanager;
 mod api;
+mod aws_steps;
 mod browser;
 mod container;
 mod demo;

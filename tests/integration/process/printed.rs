@@ -1,5 +1,8 @@
 //! What is printed for others to use: policies, completions, the manual page.
 
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
 use serde_json::Value;
 use tokio::process::Command;
 
@@ -80,4 +83,38 @@ async fn the_manual_page_has_every_command_and_what_is_true_of_all() {
         assert!(page.contains(&format!("\n.SH {section}\n")), "{section} is not in\n{page}");
     }
     assert!(page.contains("\n.SH \"EXIT STATUS\"\n"), "{page}");
+}
+
+/// A path below `deploy/aws`.
+fn deployed(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/aws").join(name)
+}
+
+/// Every file below a folder.
+fn files(folder: &Path) -> BTreeSet<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { BTreeSet::from([path]) }).collect()
+}
+
+#[tokio::test]
+async fn the_files_for_aws_are_what_is_printed() {
+    let readme = std::fs::read_to_string(deployed("README.md")).expect("it is there");
+    let mut expected = BTreeSet::from(["README.md", "config.yaml", "hub-trust.json"].map(deployed));
+    for command in readme.lines().filter(|line| line.starts_with("regwatch iam ")) {
+        let (arguments, name) = command.split_once(" >").expect("each says where to");
+        let output = regwatch()
+            .args(arguments.split(' ').skip(1))
+            .current_dir(deployed(""))
+            .output()
+            .await
+            .expect("it starts");
+        assert_eq!(output.status.code(), Some(0), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+        let kept = std::fs::read(deployed(name)).unwrap_or_default();
+        assert!(
+            kept == output.stdout,
+            "{name} is not what is printed. To make it anew, in deploy/aws:\n{command}"
+        );
+        expected.insert(deployed(name));
+    }
+    assert_eq!(files(&deployed("")), expected);
 }
