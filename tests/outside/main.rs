@@ -6,6 +6,7 @@ mod api;
 mod aws_steps;
 mod browser;
 mod container;
+mod dashboard;
 mod demo;
 #[path = "../support/event.rs"]
 mod event;

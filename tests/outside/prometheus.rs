@@ -3,7 +3,7 @@
 
 mod door;
 mod files;
-mod server;
+pub(crate) mod server;
 
 use std::collections::BTreeSet;
 
