@@ -12,14 +12,13 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{Chosen, Query, dashboard, list, panels, queries, text};
-use crate::demo::{self, DENIED, FAILED, SUSPENDED};
+use crate::demo::{self, CLOSED, DENIED, FAILED, SUSPENDED};
 use crate::pki::Authority;
 use crate::program::Program;
 use crate::prometheus::server::{Series, Server};
 
-/// An account that is always well, and the one whose GovCloud account is closed.
+/// An account that is always well.
 const WELL: (&str, &str) = ("100000000111", "fleet-prod-us");
-const CLOSED: (&str, &str) = ("100000000221", "defense-archive");
 
 /// One that is in no registry.
 const MISSING: (&str, &str) = ("100000000199", "diagnostics-lab");
@@ -27,11 +26,17 @@ const MISSING: (&str, &str) = ("100000000199", "diagnostics-lab");
 /// What changed and came back between two polls.
 const MODIFIED: [&str; 3] = ["connected-services", "account", "REGISTRATION_SUCCESS"];
 
-/// That two daemons have shown the last thing that the demo shows, and have given up on who is denied.
+/// That two daemons have shown the account that is suspended in the end, and have given up on who is denied.
 const SHOWN: &str = r#"count(regwatch_transitions_total{to="SUSPENDED"} == 1) == 2
     and on () count(regwatch_target_stale == 1) == 2"#;
 
-/// What each number in the first line is in the end: of all accounts, of the one that failed, of one that is
+/// When it is so that, besides, a registration has failed, all but who is denied answer, and no event waits.
+const MOMENT: &str = r#"vector(time())
+    and on () count(aws_fleetwise_registration_status{resource="account", status="REGISTRATION_FAILURE"} == 1) == 2
+    and on () count(regwatch_target_up == 0) == 2
+    and on () max(regwatch_event_delivery_lag_seconds) == 0 and on () "#;
+
+/// What each number in the first line is at that moment: of all accounts, of the one that failed, of one that is
 /// well.
 const NUMBERS: [(&str, [f64; 3]); 8] = [
     ("Failed registrations", [1.0, 1.0, 0.0]),
@@ -68,6 +73,8 @@ struct Stage {
     prometheus: Server,
     /// By the clock of Prometheus.
     began: f64,
+    /// When the first two had shown it all.
+    moment: f64,
     /// What they are configured with, gone after them.
     _folder: TempDir,
 }
@@ -92,7 +99,10 @@ impl Stage {
         );
         let prometheus = Server::start(&first.url, &how).await;
         let began = prometheus.query("vector(time())").await[0].value();
-        prometheus.until("two daemons have shown everything", SHOWN, |found| !found.is_empty()).await;
+        let moment = format!("{MOMENT}{SHOWN}");
+        let moment =
+            prometheus.until("two daemons have shown it all", &moment, |found| !found.is_empty()).await;
+        let moment = moment[0].value();
 
         drop(second);
         let lost = query_of("Daemons not scraped");
@@ -102,7 +112,7 @@ impl Stage {
         prometheus.until("so has its successor", SHOWN, |found| !found.is_empty()).await;
         let root = reqwest::Certificate::from_pem(authority.pem.as_bytes()).expect("a certificate");
         let client = reqwest::Client::builder().no_proxy().tls_certs_only([root]).build().expect("a client");
-        Self { client, demos: [first, third], prometheus, began, _folder: folder }
+        Self { client, demos: [first, third], prometheus, began, moment, _folder: folder }
     }
 
     /// What a query returns.
@@ -128,40 +138,44 @@ impl Stage {
         matrix.result.into_iter().map(|line| (line.labels.clone(), values(&line))).collect()
     }
 
-    /// A thing that comes and goes with one slow call is waited for.
+    /// What an expression was worth at the moment.
+    async fn then(&self, expr: &str) -> Vec<Series> {
+        #[derive(Deserialize)]
+        struct Vector {
+            result: Vec<Series>,
+        }
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("query", expr).append_pair("time", &self.moment.to_string());
+        self.prometheus.api::<Vector>(&format!("query?{}", query.finish())).await.result
+    }
+
     async fn numbers_are_right(&self) {
         for (title, expected) in NUMBERS {
             for (account, expected) in [".*", FAILED.0, WELL.0].into_iter().zip(expected) {
-                let query = one_query(title);
                 // What is about daemons is so whatever account is chosen.
                 let chosen = Chosen { account, ..Chosen::ALL };
-                let described = format!("{title} is {expected} for account {account}");
-                let expr = chosen.put_into(&query.expr);
-                let is_so = |found: &[Series]| found.len() == 1 && found[0].value() == expected;
-                self.prometheus.until(&described, &expr, is_so).await;
+                let found = self.then(&chosen.put_into(&one_query(title).expr)).await;
+                let values: Vec<_> = found.iter().map(Series::value).collect();
+                assert_eq!(values, [expected], "{title} of account {account}");
             }
         }
     }
 
     async fn tables_are_right(&self) {
-        let whose = |found: &[Series], labels: [&str; 3]| -> BTreeSet<[String; 3]> {
-            found.iter().map(|series| series.labels(labels).map(str::to_owned)).collect()
-        };
-        let expected = [
+        let rows = [
             [FAILED.1, "account", "REGISTRATION_FAILURE"],
             [FAILED.1, "iam", "REGISTRATION_FAILURE"],
             [MISSING.1, "account", "NOT_REGISTERED"],
             [SUSPENDED.1, "", "SUSPENDED"],
             [CLOSED.1, "", "CLOSED"],
         ];
-        let expected = BTreeSet::from(expected.map(|row| row.map(str::to_owned)));
-        let labels = ["account_name", "resource", "status"];
-        let states = query_of("States that need somebody");
-        self.prometheus.until("who needs somebody", &states, |found| whose(found, labels) == expected).await;
-        let expected = BTreeSet::from([[DENIED.1, "fleetwise", "access_denied"].map(str::to_owned)]);
-        let labels = ["account_name", "probe", "reason"];
-        let silent = query_of("Targets that do not answer");
-        self.prometheus.until("who does not answer", &silent, |found| whose(found, labels) == expected).await;
+        let found = self.then(&query_of("States that need somebody")).await;
+        let shown: BTreeSet<_> =
+            found.iter().map(|row| row.labels(["account_name", "resource", "status"])).collect();
+        assert_eq!((shown, found.len()), (BTreeSet::from(rows), rows.len()));
+        let found = self.then(&query_of("Targets that do not answer")).await;
+        let shown: Vec<_> = found.iter().map(|row| row.labels(["account_name", "probe", "reason"])).collect();
+        assert_eq!(shown, [[DENIED.1, "fleetwise", "access_denied"]]);
     }
 }
 
