@@ -30,6 +30,7 @@ use crate::poller::Surroundings;
 use crate::probe::AwsProber;
 use crate::reload::{Requests, Trigger, channel};
 use crate::schedule::Capacity;
+use crate::service::{self, Announcer, Informant, Phase, Systemd};
 use crate::store::Store;
 use crate::tracker::{self, Tracker, restore};
 
@@ -60,6 +61,8 @@ pub struct Options {
     pub overrides: Overrides,
     /// Whether a request over HTTP may have it read anew.
     pub lifecycle: bool,
+    /// Who is told how it is doing, if anybody.
+    pub manager: Option<Systemd>,
 }
 
 /// A daemon that is ready to run: its addresses are bound, its store is open, and nothing was called yet.
@@ -77,6 +80,7 @@ pub struct Daemon {
     fleet: Arc<Fleet>,
     trigger: Trigger,
     requests: Requests,
+    informant: Option<Informant<Systemd>>,
     ending: CancellationToken,
     grace: Duration,
 }
@@ -87,7 +91,7 @@ impl Daemon {
     /// # Errors
     /// If the store or a file of a webhook cannot be used, or an address cannot be bound.
     pub async fn bind(config: Config, options: Options) -> anyhow::Result<Self> {
-        let Options { config_file, listen, door, grace, overrides, lifecycle } = options;
+        let Options { config_file, listen, door, grace, overrides, lifecycle, manager } = options;
         let clock = Clock::System;
         let store = Store::open(&config.store).await?;
         let sinks = Ready::open(&config.webhooks, &store, clock).await?;
@@ -101,6 +105,14 @@ impl Daemon {
         let (tracker, look) = Tracker::new(snapshot, store.clone(), Arc::clone(&metrics), &liveness);
         let ending = CancellationToken::new();
         let (trigger, requests) = channel();
+        let seen = service::View { snapshot: look.clone(), liveness: Arc::clone(&liveness), clock };
+        let (informant, announcer) = match manager {
+            Some(manager) => {
+                let (informant, announcer) = Informant::new(manager, seen);
+                (Some(informant), announcer)
+            }
+            None => (None, Announcer::default()),
+        };
         let view = View {
             snapshot: look,
             store: store.clone(),
@@ -120,8 +132,18 @@ impl Daemon {
         let (to_broker, broker_adoptions) = mpsc::channel(1);
         let known = config.store.path.is_some().then_some(known);
         let applied = watch::Sender::new(Arc::new(config));
-        let lasting =
-            Lasting { config_file, door, aws, store, metrics, around, to_tracker, to_broker, applied };
+        let lasting = Lasting {
+            config_file,
+            door,
+            aws,
+            store,
+            metrics,
+            around,
+            to_tracker,
+            to_broker,
+            applied,
+            announcer,
+        };
         Ok(Self {
             server,
             sinks,
@@ -135,6 +157,7 @@ impl Daemon {
             fleet,
             trigger,
             requests,
+            informant,
             ending,
             grace,
         })
@@ -165,7 +188,7 @@ impl Daemon {
         drop(self.trigger);
         announce(&fleet, self.known);
         let [stop_broker, stop_http] = [(); 2].map(|()| CancellationToken::new());
-        let store = lasting.store.clone();
+        let (store, announcer) = (lasting.store.clone(), lasting.announcer.clone());
         let sinks = self.sinks.start(Arc::clone(&lasting.metrics)).await;
         let mut generations = Generations::start(lasting, fleet, sinks);
         let mut recording = JoinSet::new();
@@ -175,15 +198,22 @@ impl Daemon {
         let mut serving = JoinSet::new();
         let server = server.serve(stop_http.clone().cancelled_owned(), grace);
         serving.spawn(named("HTTP server", server));
+        let mut informing = JoinSet::new();
+        if let Some(informant) = self.informant {
+            informing.spawn(named("informant of the service manager", informant.run()));
+        }
 
         tokio::select! {
             ended = generations.follow(&mut requests) => return Err(ended),
             ended = unasked(&mut recording) => return Err(ended),
             ended = unasked(&mut serving) => return Err(ended),
+            ended = unasked(&mut informing) => return Err(ended),
             () = stop => {}
         }
 
         ending.cancel();
+        announcer.tell(Phase::Stopping).await;
+        all(&mut informing).await?;
         // Nobody waits for a reload that will not come.
         drop(requests);
         let deadline = Instant::now() + grace;

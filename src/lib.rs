@@ -35,7 +35,7 @@
 //! | 1 | [`config`]: the file, validated, and the fleet that it names; [`reload`]: the wish to read it anew |
 //! | 2, edges | [`aws`]: clients and credentials; [`probe`]: the calls; [`store`]: what outlives the process; [`sink`]: where events go; [`metrics`]: the page; [`http`]: the server, its door, the pages and the API |
 //! | 3 | [`poller`] and [`tracker`]: the two loops |
-//! | 4 | [`daemon`]: wiring, supervision, the ordered end |
+//! | 4 | [`service`]: what the service manager is told; [`daemon`]: wiring, supervision, the ordered end |
 //! | 5 | [`telemetry`]: the log; [`cli`]: what a person types |
 //! | beside | [`sim`]: a simulated AWS, for the tests and the demo |
 //!
@@ -64,6 +64,7 @@ pub mod poller;
 pub mod probe;
 pub mod reload;
 pub mod schedule;
+pub mod service;
 pub mod sim;
 pub mod sink;
 pub mod store;

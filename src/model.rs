@@ -4,6 +4,7 @@
 
 pub mod advice;
 mod event;
+mod health;
 mod observation;
 mod report;
 mod state;
@@ -13,6 +14,7 @@ mod target;
 mod word;
 
 pub use event::{Entry, Event, EventId, Transition, TransitionKind};
+pub use health::Health;
 pub use observation::{
     Details, Failure, FailureReason, FleetWiseDetails, GovCloudDetails, Reading, ResourceReading,
 };

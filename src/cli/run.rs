@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::daemon::{Daemon, Options};
 use crate::http::Door;
 use crate::reload::Watch;
+use crate::service::Systemd;
 use crate::telemetry::Telemetry;
 
 #[derive(Debug, Args)]
@@ -87,7 +88,8 @@ pub(super) async fn bind(
     overrides: Overrides,
 ) -> anyhow::Result<Daemon> {
     let (listen, grace, lifecycle) = (web.listen.clone(), web.grace, web.lifecycle);
-    Daemon::bind(config, Options { config_file, listen, door, grace, overrides, lifecycle }).await
+    let manager = Systemd::of_environment();
+    Daemon::bind(config, Options { config_file, listen, door, grace, overrides, lifecycle, manager }).await
 }
 
 /// Runs a daemon until the first signal, which ends it in order, or the second, which ends it at once.

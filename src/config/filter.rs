@@ -12,7 +12,7 @@ use super::section::nearest;
 use super::value::shown;
 
 /// What a line of the log may come from: the modules of the crate, by the names in `lib.rs`.
-const ROOMS: [&str; 18] = [
+const ROOMS: [&str; 19] = [
     "aws",
     "cli",
     "clock",
@@ -26,6 +26,7 @@ const ROOMS: [&str; 18] = [
     "probe",
     "reload",
     "schedule",
+    "service",
     "sim",
     "sink",
     "store",

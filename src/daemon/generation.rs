@@ -26,6 +26,7 @@ use crate::model::{Fleet, ScopeId, Succession};
 use crate::poller::{Assignment, Finish, Orders, Poller, Surroundings};
 use crate::probe::AwsProber;
 use crate::reload::{Refused, Requests};
+use crate::service::Announcer;
 use crate::store::Store;
 use crate::tracker;
 
@@ -41,6 +42,7 @@ pub(super) struct Lasting {
     pub(super) to_tracker: mpsc::Sender<tracker::Adoption>,
     pub(super) to_broker: mpsc::Sender<aws::Adoption>,
     pub(super) applied: watch::Sender<Arc<Config>>,
+    pub(super) announcer: Announcer,
 }
 
 /// The generation in force, at work.

@@ -13,6 +13,7 @@ use crate::aws::{Chains, Needed};
 use crate::config::{Config, Warning};
 use crate::model::{Fleet, Region, Succession};
 use crate::reload::Refused;
+use crate::service::Phase;
 use crate::store::{SavedState, TargetKey};
 
 /// A generation that is ready to take over: nothing that is left to do can fail.
@@ -44,10 +45,12 @@ impl Generations {
     /// # Errors
     /// Everything that is wrong with it, if it was refused.
     pub(super) async fn reload(&mut self) -> Result<(), Refused> {
+        self.lasting.announcer.tell(Phase::Reloading).await;
         let outcome = match self.prepare().await {
             Ok(next) => self.adopt(next).await,
             Err(refused) => Err(refused),
         };
+        self.lasting.announcer.tell(Phase::Reloaded { is_refused: outcome.is_err() }).await;
         match &outcome {
             Ok(()) => warn_of_small_quotas(&self.fleet),
             Err(_) => self.lasting.metrics.config_refused(),

@@ -10,6 +10,7 @@ mod events;
 mod poll;
 mod printed;
 mod reload;
+mod service;
 mod telemetry;
 mod test_webhook;
 

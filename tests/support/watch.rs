@@ -35,8 +35,15 @@ impl Watch {
         overrides: Overrides,
     ) -> (Self, Trigger, watch::Receiver<Arc<Config>>) {
         let (listen, grace) = (vec![([127, 0, 0, 1], 0).into()], Duration::from_secs(20));
-        let options =
-            Options { config_file, listen, door: Arc::default(), grace, overrides, lifecycle: false };
+        let options = Options {
+            config_file,
+            listen,
+            door: Arc::default(),
+            grace,
+            overrides,
+            lifecycle: false,
+            manager: None,
+        };
         let daemon = Daemon::bind(config, options).await.expect("a free port");
         let (trigger, applied) = (daemon.trigger(), daemon.applied());
         let url = format!("http://{}", daemon.local_addrs()[0]);

@@ -10,7 +10,7 @@ const LAYERS: [&[&str]; 6] = [
     &["config", "reload"],
     &["aws", "probe", "store", "sink", "metrics", "http"],
     &["poller", "tracker"],
-    &["daemon"],
+    &["service", "daemon"],
     &["telemetry", "cli", "main"],
 ];
 
