@@ -17,6 +17,7 @@ mod judge;
 mod kubernetes;
 mod metrics;
 mod moto;
+mod package;
 #[path = "../support/page.rs"]
 mod page;
 #[path = "../support/pki.rs"]
@@ -26,7 +27,7 @@ mod posting;
 mod printed;
 mod program;
 mod prometheus;
-#[expect(dead_code, reason = "Alertmanager's receiver needs less of it than the integration tests")]
+#[expect(dead_code, reason = "what is judged here needs less of it than the integration tests")]
 #[path = "../support/receiver.rs"]
 mod receiver;
 #[path = "../support/scene.rs"]
@@ -40,6 +41,7 @@ mod sim;
 mod sinks;
 #[path = "../support/snapshot.rs"]
 mod snapshot;
+mod systemd;
 #[path = "../support/watch.rs"]
 mod watch;
 mod webhook;
