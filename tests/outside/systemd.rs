@@ -64,6 +64,7 @@ async fn a_systemd_that_has_booted_runs_watches_confines_and_ends_it() {
     stage.it_is_started_anew_when_it_stands_still().await;
     stage.it_is_not_started_again_while_its_configuration_is_wrong().await;
     stage.it_ends_in_order().await;
+    stage.machine.end();
 }
 
 /// Calls that hang do so for long enough to look meanwhile.

@@ -3,12 +3,14 @@
 machine=$1
 shift
 exec 3<&0
-SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn --machine="$machine" "$@" </dev/null 3<&- &
+# The container outlives systemd-nspawn where that is killed, but not the namespace of its processes.
+SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 unshare --pid --fork --kill-child --mount-proc \
+    systemd-nspawn --machine="$machine" "$@" </dev/null 3<&- &
 container=$!
 {
     read -r _ <&3
-    # Its children go with it.
-    kill -KILL "$container"
+    # The first process of the namespace, which unshare then sees end; before there is one, unshare.
+    pkill -KILL --parent "$container" || kill -KILL "$container"
 } &
 guard=$!
 wait "$container"

@@ -12,15 +12,16 @@ use tokio::time::{Instant, sleep};
 /// How long a condition may take to come true, among them a watchdog that waits for 20 s.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What runs first in the machine.
+/// What runs first in the machine; the last argument is for those outside who look for it.
 const AGENT: &str = "[Unit]
 After=basic.target
 [Service]
-ExecStart=/bin/bash /shared/agent.sh
+ExecStart=/bin/bash /shared/agent.sh NAME
 ";
 
 /// A machine at work. It is gone with the test, however that ends.
 pub(super) struct Machine {
+    name: String,
     host: Child,
     /// What both sides see.
     shared: TempDir,
@@ -44,12 +45,12 @@ impl Machine {
         assert!(unpacked.expect("tests/run has installed it").success());
         let usr = installed.path().join("usr");
         let put = |path: PathBuf, text: &str| fs::write(path, text).expect("it can be written");
-        put(usr.join("lib/systemd/system/agent.service"), AGENT);
+        let name = format!("regwatch-{}", std::process::id());
+        put(usr.join("lib/systemd/system/agent.service"), &AGENT.replace("NAME", &name));
         put(shared.path().join("agent.sh"), include_str!("agent.sh"));
 
         let mut command = as_root("bash");
-        let machine = format!("regwatch-{}", std::process::id());
-        command.args(["-c", include_str!("host.sh"), "host.sh", &machine]);
+        command.args(["-c", include_str!("host.sh"), "host.sh", &name]);
         command.args(["--register=no", "--keep-unit", "--directory=/", "--volatile=yes", "--boot"]);
         command.args(["--console=pipe", "--quiet", "--bind-ro=/etc/ssl"]);
         command.arg(format!("--overlay-ro=/usr:{}:/usr", usr.display()));
@@ -59,7 +60,7 @@ impl Machine {
         let end = || console.try_clone().expect("a file can be shared");
         command.stdin(Stdio::piped()).stdout(end()).stderr(end());
         let host = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let mut machine = Self { host, shared, _installed: installed, turn: 0 };
+        let mut machine = Self { name, host, shared, _installed: installed, turn: 0 };
         machine.run("systemctl is-system-running --wait || true").await;
         machine
     }
@@ -121,6 +122,18 @@ impl Machine {
         fs::write(self.shared.path().join("config.yaml"), text).expect("it can be written");
         self.must("cp /shared/config.yaml /etc/regwatch/config.yaml; chmod 644 /etc/regwatch/config.yaml")
             .await;
+    }
+}
+
+impl Machine {
+    /// Ends it, and looks whether anything of it is left.
+    pub(super) fn end(self) {
+        let name = self.name.clone();
+        drop(self);
+        let processes = Command::new("ps").args(["-e", "-o", "args"]).output().expect("ps is everywhere");
+        let processes = String::from_utf8_lossy(&processes.stdout);
+        let left: Vec<_> = processes.lines().filter(|line| line.contains(&name)).collect();
+        assert!(left.is_empty(), "{left:?}");
     }
 }
 
