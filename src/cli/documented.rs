@@ -8,16 +8,18 @@ use super::Cli;
 use crate::config::Config;
 
 /// Programs of others that the documentation shows, whose arguments are theirs.
-const OTHERS: [&str; 11] = [
+const OTHERS: [&str; 13] = [
     "cargo",
-    "./tests/run",
     "promtool",
     "amtool",
     "docker",
     "kubectl",
     "systemctl",
+    "systemd-analyze",
     "journalctl",
     "apt-get",
+    "apt",
+    "install",
     "aws",
     "terraform",
 ];
@@ -28,13 +30,18 @@ fn each_command_of_the_documentation_is_understood() {
     for file in pages(Path::new(env!("CARGO_MANIFEST_DIR"))) {
         let text = std::fs::read_to_string(&file).unwrap();
         for command in commands(&text) {
-            let words: Vec<_> =
-                command.split_whitespace().map(|word| word.trim_matches(['"', '\''])).collect();
-            let ours_from = words.iter().position(|word| *word == "regwatch" || *word == "--");
-            let arguments = match (words[0], ours_from) {
-                ("regwatch" | "sudo" | "cargo", Some(place)) => &words[place + 1..],
-                (other, _) if OTHERS.contains(&other) => continue,
-                (other, _) => panic!("{}: nobody knows {other}: {command}", file.display()),
+            let words = command.split_whitespace().map(|word| word.trim_matches(['"', '\'']));
+            let words: Vec<_> = words.skip_while(|word| *word == "sudo").collect();
+            let arguments = match words[0] {
+                "regwatch" => &words[1..],
+                "cargo" if words.contains(&"--") => words.rsplit(|word| *word == "--").next().unwrap(),
+                script if script.contains('/') => {
+                    let [top, here] = [Path::new(env!("CARGO_MANIFEST_DIR")), file.parent().unwrap()];
+                    assert!([top, here].iter().any(|folder| folder.join(script).is_file()), "{command}");
+                    continue;
+                }
+                other if OTHERS.contains(&other) => continue,
+                other => panic!("{}: nobody knows {other}: {command}", file.display()),
             };
             let parsed = Cli::command().try_get_matches_from(["regwatch"].iter().chain(arguments));
             if let Err(error) = parsed {

@@ -95,6 +95,7 @@ async fn a_daemon_with_everything_shows_what_the_reference_has_and_nothing_else(
         grace: Duration::from_secs(20),
         overrides: aws.overrides(),
         lifecycle: false,
+        manager: None,
     };
     let daemon = Daemon::bind(config, options).await.expect("a free port");
     let url = format!("https://localhost:{}", daemon.local_addrs()[0].port());
