@@ -45,3 +45,4 @@ mod systemd;
 #[path = "../support/watch.rs"]
 mod watch;
 mod webhook;
+mod workflows;
