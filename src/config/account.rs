@@ -144,8 +144,9 @@ impl<'a> Accounts<'a> {
                     report.mistake(
                         at,
                         format!(
-                            "identity `{name}` is a role of account {caller}, but {rule}; \
-                             use a role with {{account_id}} in its ARN"
+                            "identity {} is a role of account {caller}, but {rule}; \
+                             use a role with {{account_id}} in its ARN",
+                            shown(name)
                         ),
                     );
                 }
@@ -156,8 +157,9 @@ impl<'a> Accounts<'a> {
                     report.mistake(
                         at,
                         format!(
-                            "identity `{name}` asks for account {own} already, but {rule}; \
-                             use an identity that assumes a role in each account"
+                            "identity {} asks for account {own} already, but {rule}; \
+                             use an identity that assumes a role in each account",
+                            shown(name)
                         ),
                     );
                 }

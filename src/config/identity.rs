@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::mistake::{Place, Report};
 use super::section::{Section, named, nearest};
-use super::value::{shown, text, word};
+use super::value::{plain, shown, text, word};
 use super::yaml::Node;
 use super::{AssumeRole, Identity, RoleArn, Secret};
 
@@ -63,7 +63,7 @@ impl Identities {
             return Some(&self.drafts[index].name);
         }
         let right = match nearest(name, self.drafts.iter().map(|draft| &*draft.name)) {
-            Some(nearest) => format!("did you mean `{nearest}`?"),
+            Some(nearest) => format!("did you mean {}?", shown(nearest)),
             None => "define it under `identities`; `{}` there is the default credential chain".to_owned(),
         };
         report.mistake(at, format!("unknown identity {}; {right}", shown(name)));
@@ -88,7 +88,7 @@ impl Identities {
             }
         }
         for (_, draft) in self.drafts.iter().enumerate().filter(|(index, _)| !needed.contains(index)) {
-            report.warning(draft.at, format!("identity `{}` is used by no account", draft.name));
+            report.warning(draft.at, format!("identity {} is used by no account", shown(&draft.name)));
         }
     }
 
@@ -120,7 +120,8 @@ impl Identities {
         }
         let first = (0..cycle.len()).min_by_key(|&place| cycle[place]).unwrap_or_default();
         cycle.rotate_left(first);
-        let names: Vec<_> = cycle.iter().chain(&cycle[..1]).map(|&index| &*self.drafts[index].name).collect();
+        let names: Vec<_> =
+            cycle.iter().chain(&cycle[..1]).map(|&index| plain(&self.drafts[index].name)).collect();
         report.mistake(
             self.drafts[cycle[0]].from.as_ref().expect("a cycle goes along `from`").1,
             format!(

@@ -21,7 +21,8 @@ pub(super) fn text<'n>(node: &'n Node, name: &str, report: &mut Report) -> Optio
         Value::Scalar { text, .. } => Some(text),
         Value::Refused => None,
         other => {
-            report.mistake(node.at, format!("`{name}` is {}; it takes a single value", other.kind()));
+            let (name, kind) = (shown(name), other.kind());
+            report.mistake(node.at, format!("{name} is {kind}; it takes a single value"));
             None
         }
     }
@@ -31,7 +32,7 @@ pub(super) fn text<'n>(node: &'n Node, name: &str, report: &mut Report) -> Optio
 pub(super) fn word<'n>(node: &'n Node, name: &str, report: &mut Report) -> Option<&'n str> {
     let text = text(node, name, report)?;
     if text.trim().is_empty() {
-        report.mistake(node.at, format!("`{name}` is blank; fill it in or leave the key out"));
+        report.mistake(node.at, format!("{} is blank; fill it in or leave the key out", shown(name)));
         return None;
     }
     Some(text)
@@ -96,17 +97,19 @@ pub(super) fn human(duration: Duration) -> String {
 
 /// A text as a message may quote it: in backticks unless it is empty, on one line, not endless.
 pub(super) fn shown(text: &str) -> String {
+    if text.is_empty() { "\"\"".to_owned() } else { format!("`{}`", plain(text)) }
+}
+
+/// The same without backticks.
+pub(super) fn plain(text: &str) -> String {
     const LONGEST: usize = 60;
-    if text.is_empty() {
-        return "\"\"".to_owned();
-    }
-    let mut shown: String = text
+    let mut plain: String = text
         .chars()
         .take(LONGEST)
         .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
         .collect();
     if text.chars().nth(LONGEST).is_some() {
-        shown.push('…');
+        plain.push('…');
     }
-    format!("`{shown}`")
+    plain
 }
