@@ -41,7 +41,7 @@ fn is_region(text: &str) -> bool {
     let parts: Vec<_> = text.split('-').collect();
     let is_word = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
     match parts.split_last() {
-        Some((number, words)) if words.len() >= 2 => {
+        Some((number, words)) if words.len() >= 2 && text.len() <= Region::LONGEST => {
             words.iter().all(is_word) && number.len() == 1 && number.bytes().all(|byte| byte.is_ascii_digit())
         }
         _ => false,

@@ -45,6 +45,9 @@ pub struct ParseAccountIdError;
 pub struct Region(Arc<str>);
 
 impl Region {
+    /// The longest code that is taken, in bytes; AWS's have up to 15.
+    pub const LONGEST: usize = 32;
+
     /// Wraps a region code as it is.
     pub fn new(code: impl Into<Arc<str>>) -> Self {
         Self(code.into())

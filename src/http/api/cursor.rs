@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use utoipa::openapi::Object;
 
-use super::value::{MAX_REGION, Value, matching};
+use super::value::{Value, matching};
 use crate::model::{AccountId, Probe, Region};
 use crate::store::TargetKey;
 
@@ -29,7 +29,8 @@ impl Value for TargetKey {
 
     fn schema() -> Object {
         let probes: Vec<_> = Probe::ALL.iter().map(|probe| probe.as_str()).collect();
-        matching(&format!("^[0-9]{{12}}\\.({})(\\.[a-z0-9-]{{1,{MAX_REGION}}})?$", probes.join("|")))
+        let region = format!("[a-z0-9-]{{1,{}}}", Region::LONGEST);
+        matching(&format!("^[0-9]{{12}}\\.({})(\\.{region})?$", probes.join("|")))
     }
 }
 

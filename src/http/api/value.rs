@@ -10,9 +10,6 @@ use crate::model::{AccountId, Region, Word};
 
 pub(super) use self::number::{Limit, Sequence};
 
-/// The longest region code taken; AWS's have up to 15 characters.
-pub(super) const MAX_REGION: usize = 32;
-
 /// The longest name of a sink taken.
 const MAX_SINK: usize = 256;
 
@@ -79,7 +76,7 @@ impl Value for AccountId {
 
 impl Value for Region {
     fn read(text: &str) -> Option<Self> {
-        let is_region = (1..=MAX_REGION).contains(&text.len())
+        let is_region = (1..=Self::LONGEST).contains(&text.len())
             && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
         is_region.then(|| Self::new(text))
     }
@@ -89,7 +86,7 @@ impl Value for Region {
     }
 
     fn schema() -> Object {
-        matching(&format!("^[a-z0-9-]{{1,{MAX_REGION}}}$"))
+        matching(&format!("^[a-z0-9-]{{1,{}}}$", Self::LONGEST))
     }
 }
 
