@@ -1,6 +1,6 @@
 //! Which events a webhook is sent.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::WatchedAccount;
 use super::mistake::{Place, Report};
@@ -123,7 +123,8 @@ fn check_states(
     to: &[Option<(Status, Place)>],
     report: &mut Report,
 ) -> Option<()> {
-    let chosen: Vec<_> = probes.iter().map(|probe| probe.map(|(probe, _)| probe)).collect::<Option<_>>()?;
+    let chosen: BTreeSet<_> =
+        probes.iter().map(|probe| probe.map(|(probe, _)| probe)).collect::<Option<_>>()?;
     let mut is_sound = true;
     for (status, at) in to.iter().flatten() {
         let has =
@@ -152,12 +153,15 @@ fn account_ids(
     report: &mut Report,
 ) -> Option<BTreeSet<AccountId>> {
     let items = items(section, "accounts", "\"111122223333\"", report)?;
+    let watched = accounts.filter(|_| !items.is_empty());
+    let known: Option<HashSet<_>> =
+        watched.map(|watched| watched.iter().map(|watched| watched.account.id).collect());
     let read = items.iter().map(|item| {
         let text = text(item, "accounts[]", report)?;
         let is_quoted = matches!(item.value, Value::Scalar { quoted: true, .. });
         match text.parse::<AccountId>() {
             Ok(id) if is_quoted => {
-                if accounts.is_some_and(|known| known.iter().all(|watched| watched.account.id != id)) {
+                if known.as_ref().is_some_and(|known| !known.contains(&id)) {
                     report.warning(
                         item.at,
                         format!("account {id} is not watched, so nothing is ever sent of it"),

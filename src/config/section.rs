@@ -6,6 +6,9 @@ use super::mistake::{Place, Report};
 use super::value::shown;
 use super::yaml::{Node, Value};
 
+/// The longest word that is looked at for a slip, in bytes.
+const LONGEST_SLIP: usize = 100;
+
 /// A mapping whose keys are known.
 #[derive(Debug)]
 pub(super) struct Section<'n> {
@@ -94,9 +97,12 @@ pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
     // Hyphens and capitals are habits of other tools, not slips; a third of the letters is the most
     // that still looks like the same word.
     let plain = |text: &str| text.to_lowercase().replace('-', "_");
+    // Comparing takes time by the product of the lengths.
+    let name = Some(name).filter(|name| name.len() <= LONGEST_SLIP).map(plain)?;
     known
         .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&plain(name), &plain(candidate)), candidate))
+        .filter(|candidate| candidate.len() <= LONGEST_SLIP)
+        .map(|candidate| (strsim::damerau_levenshtein(&name, &plain(candidate)), candidate))
         .filter(|&(distance, candidate)| distance <= (candidate.len() / 3).max(1))
         .min_by_key(|&(distance, _)| distance)
         .map(|(_, candidate)| candidate)

@@ -15,6 +15,11 @@ use super::mistake::{Place, Report};
 /// exhaust the stack when the tree is dropped.
 const MAX_DEPTH: usize = 32;
 
+/// How many nodes aliases may bring in, for each byte of the text and besides: an account of 30 bytes may
+/// share a hundred nodes with others, and no text that fits on a page is read for minutes.
+const ALIASED_PER_BYTE: usize = 4;
+const ALIASED_BESIDES: usize = 10_000;
+
 /// One value of the file.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
@@ -61,7 +66,8 @@ impl Value {
 /// nothing after that can be trusted.
 pub(super) fn read(text: &str, report: &mut Report) -> Option<Node> {
     let options = granit_parser::options! { emit_unresolved_aliases: true };
-    let mut tree = Tree { open: Vec::new(), anchors: HashMap::new(), root: None };
+    let aliased = text.len().saturating_mul(ALIASED_PER_BYTE).saturating_add(ALIASED_BESIDES);
+    let mut tree = Tree { open: Vec::new(), anchors: HashMap::new(), aliased, root: None };
     for next in Parser::new_from_str_with_options(text, options) {
         let (event, span) = match next {
             Ok(next) => next,
@@ -88,9 +94,27 @@ pub(super) fn read(text: &str, report: &mut Report) -> Option<Node> {
 struct Tree {
     /// The collections not yet closed, from the outermost.
     open: Vec<Open>,
-    /// What each anchor holds, and how deep it is.
-    anchors: HashMap<usize, (Node, usize)>,
+    /// What each anchor holds.
+    anchors: HashMap<usize, Closed>,
+    /// How many nodes aliases may still bring in.
+    aliased: usize,
     root: Option<Node>,
+}
+
+/// A node that is complete.
+#[derive(Clone)]
+struct Closed {
+    node: Node,
+    extent: Extent,
+}
+
+/// How far a node extends, with all that its aliases bring in.
+#[derive(Clone, Copy, Default)]
+struct Extent {
+    /// How many collections are nested in it, itself included.
+    depth: usize,
+    /// How many nodes are in it, itself excluded.
+    nodes: usize,
 }
 
 /// A collection not yet closed.
@@ -98,8 +122,8 @@ struct Open {
     at: Place,
     is_map: bool,
     anchor: usize,
-    /// The depth of the deepest item so far.
-    depth: usize,
+    /// That of its items so far.
+    extent: Extent,
     /// For a mapping keys and values in turn.
     items: Vec<Node>,
 }
@@ -115,36 +139,55 @@ impl Tree {
                 } else {
                     scalar(&text, is_text || style != ScalarStyle::Plain)
                 };
-                self.close(Node { at, value }, 0, anchor);
+                self.close(Node { at, value }, Extent::default(), anchor);
             }
             Event::SequenceStart(_, anchor, tag) => {
                 refuse_tag(tag.as_deref(), at, report);
-                self.open.push(Open { at, is_map: false, anchor, depth: 0, items: Vec::new() });
+                self.open.push(Open {
+                    at,
+                    is_map: false,
+                    anchor,
+                    extent: Extent::default(),
+                    items: Vec::new(),
+                });
             }
             Event::MappingStart(_, anchor, tag) => {
                 refuse_tag(tag.as_deref(), at, report);
-                self.open.push(Open { at, is_map: true, anchor, depth: 0, items: Vec::new() });
+                self.open.push(Open {
+                    at,
+                    is_map: true,
+                    anchor,
+                    extent: Extent::default(),
+                    items: Vec::new(),
+                });
             }
             Event::SequenceEnd | Event::MappingEnd => {
-                let Open { at, is_map, anchor, depth, items } =
+                let Open { at, is_map, anchor, extent, items } =
                     self.open.pop().expect("the parser closes only what it has opened");
                 let value = if is_map { map(items, report) } else { Value::List(items.into()) };
-                self.close(Node { at, value }, depth + 1, anchor);
+                self.close(Node { at, value }, Extent { depth: extent.depth + 1, ..extent }, anchor);
             }
             Event::Alias(anchor) => match self.anchors.get(&anchor).cloned() {
-                Some((node, depth)) => self.close(node, depth, 0),
+                Some(Closed { node, extent }) => {
+                    let Some(left) = self.aliased.checked_sub(extent.nodes) else {
+                        report.mistake(at, "aliases bring in far more than the file holds; write it out");
+                        return false;
+                    };
+                    self.aliased = left;
+                    self.close(node, extent, 0);
+                }
                 None => {
                     report.mistake(at, "an alias inside of its own anchor never ends; use another anchor");
-                    self.close(Node { at, value: Value::Refused }, 0, 0);
+                    self.close(Node { at, value: Value::Refused }, Extent::default(), 0);
                 }
             },
             Event::UnresolvedAlias(_) => {
                 report.mistake(at, "an alias without an anchor before it; quote a text that begins with `*`");
-                self.close(Node { at, value: Value::Refused }, 0, 0);
+                self.close(Node { at, value: Value::Refused }, Extent::default(), 0);
             }
             _ => {}
         }
-        if self.open.len() + self.open.last().map_or(0, |open| open.depth) > MAX_DEPTH {
+        if self.open.len() + self.open.last().map_or(0, |open| open.extent.depth) > MAX_DEPTH {
             report.mistake(at, format!("nested more than {MAX_DEPTH} deep; no key is"));
             return false;
         }
@@ -152,13 +195,14 @@ impl Tree {
     }
 
     /// Puts a finished node where it belongs.
-    fn close(&mut self, node: Node, depth: usize, anchor: usize) {
+    fn close(&mut self, node: Node, extent: Extent, anchor: usize) {
         if anchor != 0 {
-            self.anchors.insert(anchor, (node.clone(), depth));
+            self.anchors.insert(anchor, Closed { node: node.clone(), extent });
         }
         match self.open.last_mut() {
             Some(parent) => {
-                parent.depth = parent.depth.max(depth);
+                parent.extent.depth = parent.extent.depth.max(extent.depth);
+                parent.extent.nodes += extent.nodes + 1;
                 parent.items.push(node);
             }
             None => self.root = Some(node),
@@ -204,6 +248,10 @@ fn map(items: Vec<Node>, report: &mut Report) -> Value {
             _ => entries.push((key, value)),
         }
     }
+    if merged.is_empty() {
+        return Value::Map(entries.into());
+    }
+    let mut present: HashSet<_> = entries.iter().filter_map(|(key, _)| key_text(key).cloned()).collect();
     for source in merged {
         let Value::Map(source_entries) = &source.value else {
             report.mistake(
@@ -212,18 +260,15 @@ fn map(items: Vec<Node>, report: &mut Report) -> Value {
             );
             continue;
         };
-        let present: HashSet<_> = entries.iter().filter_map(|(key, _)| key_text(key)).collect();
-        let new: Vec<_> = source_entries
-            .iter()
-            .filter(|(key, _)| key_text(key).is_some_and(|text| !present.contains(text)))
-            .cloned()
-            .collect();
-        entries.extend(new);
+        let first = entries.len();
+        let is_new = |key: &Node| key_text(key).is_some_and(|text| !present.contains(&**text));
+        entries.extend(source_entries.iter().filter(|(key, _)| is_new(key)).cloned());
+        present.extend(entries[first..].iter().filter_map(|(key, _)| key_text(key).cloned()));
     }
     Value::Map(entries.into())
 }
 
-fn key_text(key: &Node) -> Option<&str> {
+fn key_text(key: &Node) -> Option<&Rc<str>> {
     match &key.value {
         Value::Scalar { text, .. } => Some(text),
         _ => None,
