@@ -71,7 +71,8 @@ impl<'n> Section<'n> {
 }
 
 /// The entries of a mapping whose keys are names of the user's own. A key given twice is reported and
-/// counts once. `None` if it is no mapping.
+/// counts once; one that its value is glued to is reported without it, for it may be a secret. `None` if it
+/// is no mapping.
 pub(super) fn named<'n>(
     node: &'n Node,
     name: &str,
@@ -79,12 +80,17 @@ pub(super) fn named<'n>(
 ) -> Option<Vec<(&'n str, Place, &'n Node)>> {
     let mut first = HashMap::new();
     let mut entries = keys(node, name, report)?;
-    entries.retain(|&(key, at, _)| match first.get(key) {
-        Some(&first) => {
+    entries.retain(|&(key, at, value)| match (key.split_once(':'), first.get(key)) {
+        (Some((key, _)), _) if matches!(value.value, Value::Null) => {
+            let right = "a key ends with a colon and a space";
+            report.mistake(at, format!("{} in {name} has its value glued to it; {right}", shown(key)));
+            false
+        }
+        (_, Some(&first)) => {
             report.mistake(at, given_twice(key, first));
             false
         }
-        None => {
+        (_, None) => {
             first.insert(key, at);
             true
         }
