@@ -18,7 +18,7 @@ use crate::model::Region;
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_sdk_sts::config::{AppName, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_sdk_sts::config::{AppName, SharedHttpClient, retry::RetryConfig, timeout::TimeoutConfig};
 
 use self::slots::Slots;
 pub use broker::{Adoption, Broker, Needed};
@@ -41,6 +41,8 @@ pub struct Overrides {
     pub credentials: Option<Credentials>,
     /// The region of calls that name none.
     pub region: Option<Region>,
+    /// What requests are sent with.
+    pub http_client: Option<SharedHttpClient>,
 }
 
 impl Overrides {
@@ -48,7 +50,12 @@ impl Overrides {
     pub fn simulated(endpoint_url: String, access_key_id: &str, secret: &str) -> Self {
         let credentials = Credentials::new(access_key_id, secret, None, None, "simulated");
         let region = Region::new(FALLBACK_REGION);
-        Self { endpoint_url: Some(endpoint_url), credentials: Some(credentials), region: Some(region) }
+        Self {
+            endpoint_url: Some(endpoint_url),
+            credentials: Some(credentials),
+            region: Some(region),
+            http_client: None,
+        }
     }
 }
 
@@ -121,6 +128,10 @@ fn loader(overrides: &Overrides) -> ConfigLoader {
         .timeout_config(timeouts(Duration::from_secs(10)));
     let loader = match &overrides.region {
         Some(region) => loader.region(sdk_region(region)),
+        None => loader,
+    };
+    let loader = match &overrides.http_client {
+        Some(client) => loader.http_client(client.clone()),
         None => loader,
     };
     match &overrides.endpoint_url {

@@ -1,6 +1,8 @@
 //! Whatever is asked in whatever form, there is an answer that is no fault of the server's, and the server
 //! goes on.
 
+mod corpus;
+
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -22,6 +22,8 @@ mod pki;
 #[path = "../support/posting.rs"]
 mod posting;
 mod process;
+#[path = "../fuzz/property.rs"]
+mod property;
 #[path = "../support/receiver.rs"]
 mod receiver;
 mod reload;
