@@ -7,6 +7,7 @@ mod event;
 mod health;
 mod observation;
 mod report;
+mod shelves;
 mod state;
 mod status;
 mod succession;
@@ -19,6 +20,7 @@ pub use observation::{
     Details, Failure, FailureReason, FleetWiseDetails, GovCloudDetails, Reading, ResourceReading,
 };
 pub use report::{Pacing, Poll, Report};
+pub use shelves::Shelves;
 pub use state::{ResourceState, ScopeState, Snapshot, TargetState, TransitionCount};
 pub use status::{Phase, Resource, Status};
 pub use succession::Succession;

@@ -150,7 +150,7 @@ impl<L: Ledger + Clone> Tracker<L> {
     }
 
     fn name_callers(&mut self, caller: &Caller, account: AccountId) {
-        let scopes = self.snapshot.fleet.scopes.iter().zip(&mut self.snapshot.scopes);
+        let scopes = self.snapshot.fleet.scopes.iter().zip(self.snapshot.scopes.iter_mut());
         for (_, state) in scopes.filter(|(scope, _)| scope.caller == *caller) {
             state.caller = Some(account);
         }

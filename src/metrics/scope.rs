@@ -41,7 +41,7 @@ impl ScopeRow {
 pub(super) fn rows(snapshot: &Snapshot) -> Vec<ScopeRow> {
     let mut rows: Vec<ScopeRow> = Vec::with_capacity(snapshot.scopes.len());
     let mut places = HashMap::with_capacity(snapshot.scopes.len());
-    for (scope, state) in snapshot.fleet.scopes.iter().zip(&snapshot.scopes) {
+    for (scope, state) in snapshot.fleet.scopes.iter().zip(snapshot.scopes.iter()) {
         let place = *places.entry((scope.service, state.caller, &scope.region)).or_insert(rows.len());
         match rows.get_mut(place) {
             Some(row) => row.add(scope.wanted, state.pacing),

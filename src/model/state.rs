@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     AccountId, Caller, Details, Failure, FailureReason, Fleet, Pacing, Poll, Reading, Resource,
-    ResourceReading, Status, TargetId, Transition, TransitionKind,
+    ResourceReading, Shelves, Status, TargetId, Transition, TransitionKind,
 };
 
 /// What is known of a resource.
@@ -209,9 +209,9 @@ pub struct Snapshot {
     /// What is watched.
     pub fleet: Arc<Fleet>,
     /// What is known of each target; a [`TargetId`] is an index.
-    pub targets: Vec<Arc<TargetState>>,
+    pub targets: Shelves<Arc<TargetState>>,
     /// What is known of each quota scope; a [`super::ScopeId`] is an index.
-    pub scopes: Vec<ScopeState>,
+    pub scopes: Shelves<ScopeState>,
     /// Since when each target has been watched: silence is measured from here until the first answer.
     pub watched_since: Arc<[Timestamp]>,
     /// Whether there was something to show of every scope before the latest generation took over. Who was
@@ -222,7 +222,8 @@ pub struct Snapshot {
 impl Snapshot {
     /// Nothing is known yet of what is watched from now on.
     pub fn new(fleet: Arc<Fleet>, now: Timestamp) -> Self {
-        let targets = vec![Arc::default(); fleet.targets.len()];
+        let unknown = Arc::default();
+        let targets = fleet.targets.iter().map(|_| Arc::clone(&unknown)).collect();
         let scopes = fleet.scopes.iter().map(|scope| ScopeState {
             caller: match scope.caller {
                 Caller::Account(account) => Some(account),
@@ -259,7 +260,7 @@ impl Snapshot {
     /// has been made, or all of its targets are known from before a restart.
     pub fn begun_scopes(&self) -> (usize, usize) {
         let known = |id: &TargetId| self.targets[id.0 as usize].last_success.is_some();
-        let scopes = self.fleet.scopes.iter().zip(&self.scopes);
+        let scopes = self.fleet.scopes.iter().zip(self.scopes.iter());
         let scopes = scopes.filter(|(scope, _)| !scope.targets.is_empty());
         let begun =
             scopes.clone().filter(|(scope, state)| state.attempted || scope.targets.iter().all(known));

@@ -130,7 +130,7 @@ async fn readiness_counts_the_scopes_and_ends_with_the_shutdown() {
     let text = "regwatch is not ready: 3 of 5 quota scopes have been asked, or are known from before\n";
     assert_eq!(running.get("/-/ready").await, (503, text.to_owned()));
     running.snapshot.send_modify(|snapshot| {
-        for scope in &mut Arc::make_mut(snapshot).scopes {
+        for scope in Arc::make_mut(snapshot).scopes.iter_mut() {
             scope.attempted = true;
         }
     });

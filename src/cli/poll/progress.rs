@@ -23,7 +23,7 @@ impl Bar {
     pub(super) fn show(&self, snapshot: &Snapshot, done: usize) {
         self.0.set_length(snapshot.targets.len() as u64);
         self.0.set_position(done as u64);
-        let scopes = snapshot.fleet.scopes.iter().zip(&snapshot.scopes);
+        let scopes = snapshot.fleet.scopes.iter().zip(snapshot.scopes.iter());
         let throttled = scopes.filter(|(_, state)| state.pacing.backoff_until.is_some());
         let mut services: Vec<Service> = throttled.map(|(scope, _)| scope.service).collect();
         services.sort_unstable();

@@ -107,7 +107,7 @@ pub(super) struct Judged<'a> {
 
 impl<'a> Judged<'a> {
     pub(super) fn new(snapshot: &'a Snapshot, bounds: Bounds) -> Self {
-        let targets = (0..).map(TargetId).zip(snapshot.fleet.targets.iter().zip(&snapshot.targets));
+        let targets = (0..).map(TargetId).zip(snapshot.fleet.targets.iter().zip(snapshot.targets.iter()));
         let items = targets.map(|(id, (target, state))| {
             let pending = pending(state, bounds.now);
             Item { id, target, state, verdict: verdict(state, pending, bounds.max_pending), pending }

@@ -141,7 +141,7 @@ impl Look {
 
     /// The targets that match, in the order of the fleet.
     fn matching(&self, filter: &Filter) -> impl Iterator<Item = TargetId> {
-        let ids = (0..).map(TargetId).zip(&self.snapshot.targets);
+        let ids = (0..).map(TargetId).zip(self.snapshot.targets.iter());
         ids.filter(|(id, state)| {
             let is_stale = || self.snapshot.is_stale(*id, self.now);
             filter.matches(self.snapshot.fleet.target(*id), state, is_stale)
