@@ -13,7 +13,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -22,7 +24,7 @@ use crate::clock::Clock;
 use crate::liveness::{Liveness, Loop, Promise};
 use crate::model::{Failure, FailureReason, Pacing, Phase, Poll, Reading, Report, Scope, ScopeId, TargetId};
 use crate::probe::{Asked, Prober};
-use crate::schedule::{Answer, Backoff, Cadence, DueQueue, Pace, Permit, interval};
+use crate::schedule::{Answer, Backoff, Cadence, DueQueue, Pace, interval};
 
 pub use self::assignment::{Assignment, Orders};
 use self::assignment::{Dissolved, place_among};
@@ -142,30 +144,43 @@ impl<P: Prober> Poller<P> {
 
     /// Polls until its scope is gone, or it is told to stop; then a call in flight still ends, or times
     /// out.
-    pub async fn run(mut self, stop: CancellationToken) -> Finish {
-        loop {
-            let next = self.next_turn();
-            self.promise(next);
-            tokio::select! {
-                // What has come to its end comes before what is next: an answer may close the gate.
-                biased;
-                () = stop.cancelled() => break,
-                // It ends only with the daemon, which tells to stop first.
-                Ok(()) = self.orders.changed() => if let Err(Dissolved) = self.obey() {
-                    return Finish::Dissolved;
-                },
-                Some(step) = self.steps.next() => self.go_on(step).await,
-                () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => self.turn(),
+    #[expect(clippy::manual_async_fn, reason = "an async fn keeps room for its arguments twice")]
+    pub fn run(mut self, stop: CancellationToken) -> impl Future<Output = Finish> + Send {
+        async move {
+            loop {
+                let next = self.next_turn();
+                self.promise(next);
+                let room = tokio::select! {
+                    // What has come to its end comes before what is next: an answer may close the gate.
+                    biased;
+                    () = stop.cancelled() => break,
+                    // It ends only with the daemon, which tells to stop first.
+                    Ok(()) = self.orders.changed() => match self.obey() {
+                        Ok(()) => None,
+                        Err(Dissolved) => return Finish::Dissolved,
+                    },
+                    Some(step) = self.steps.next() => self.go_on(step),
+                    () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
+                        self.turn();
+                        None
+                    }
+                };
+                if let Some(room) = room {
+                    room.await;
+                }
             }
-        }
-        while self.calls > 0
-            && let Some(step) = self.steps.next().await
-        {
-            if let Ended::Answered(due, permit, asked) = step {
-                self.answered(due, permit, asked).await;
+            while self.calls > 0 {
+                let room = match self.steps.next().await {
+                    Some(step @ Ended::Answered(..)) => self.go_on(step),
+                    Some(Ended::SignedIn(..)) => None,
+                    None => break,
+                };
+                if let Some(room) = room {
+                    room.await;
+                }
             }
+            Finish::Stopped(self.promise.who().clone())
         }
-        Finish::Stopped(self.promise.who().clone())
     }
 
     /// When the next step may be begun; `None` while only the end of another can bring it nearer.
@@ -185,6 +200,10 @@ impl<P: Prober> Poller<P> {
         let now = Instant::now();
         let around = Arc::clone(&self.around);
         if let Some((due, session)) = self.ready.pop_front() {
+            if self.ready.is_empty() {
+                // Between two polls of a scope with one target it would be room for four sessions.
+                self.ready.shrink_to_fit();
+            }
             let permit = self.pace.start(now);
             self.calls += 1;
             // Its own copy, or a call that hangs would keep a whole fleet of long ago in memory.
@@ -198,24 +217,26 @@ impl<P: Prober> Poller<P> {
         }
     }
 
-    async fn go_on(&mut self, step: Ended<P::Session>) {
+    /// Does what follows from the end of a step, and returns what has to be waited for.
+    fn go_on(&mut self, step: Ended<P::Session>) -> Option<BoxFuture<'static, ()>> {
         match step {
-            Ended::SignedIn(due, Ok(session)) => self.ready.push_back((due, session)),
-            Ended::SignedIn(due, Err(failure)) => {
-                self.conclude(due, Asked { at: Instant::now(), outcome: Err(failure) }).await;
+            Ended::SignedIn(due, Ok(session)) => {
+                self.ready.push_back((due, session));
+                None
             }
-            Ended::Answered(due, permit, asked) => self.answered(due, permit, asked).await,
+            Ended::SignedIn(due, Err(failure)) => {
+                self.conclude(due, Asked { at: Instant::now(), outcome: Err(failure) })
+            }
+            Ended::Answered(due, permit, asked) => {
+                self.calls -= 1;
+                self.pace.finish(permit, Answer::of(&asked.outcome), Instant::now());
+                self.conclude(due, asked)
+            }
         }
     }
 
-    async fn answered(&mut self, due: Due, permit: Permit, asked: Asked) {
-        self.calls -= 1;
-        self.pace.finish(permit, Answer::of(&asked.outcome), Instant::now());
-        self.conclude(due, asked).await;
-    }
-
     /// Sets the target's next time, and reports.
-    async fn conclude(&mut self, due: Due, asked: Asked) {
+    fn conclude(&mut self, due: Due, asked: Asked) -> Option<BoxFuture<'static, ()>> {
         let now = Instant::now();
         let next = self.reschedule(due.target, &asked, now);
         if !(self.asks_once && is_conclusive(&asked.outcome)) {
@@ -236,10 +257,19 @@ impl<P: Prober> Poller<P> {
             backoff_until: backoff_until.map(|until| clock.at(until)),
             throttled: self.pace.throttled(),
         };
-        // The tracker ends after the pollers; when it has gone, nobody is left to tell.
         let generation = self.assignment.fleet.generation;
-        let report = Report::Polled { generation, poll, scope: self.scope, pacing };
-        let _ = self.around.reports.send(report).await;
+        self.report(Report::Polled { generation, poll, scope: self.scope, pacing })
+    }
+
+    /// Tells the tracker. It ends after the pollers; when it has gone, nobody is left to tell. Where there is
+    /// no room now, which is seldom, the wait for it is on the heap: a hundred thousand pollers that sleep
+    /// would each have a place for it.
+    fn report(&self, report: Report) -> Option<BoxFuture<'static, ()>> {
+        let Err(TrySendError::Full(report)) = self.around.reports.try_send(report) else { return None };
+        let around = Arc::clone(&self.around);
+        Some(Box::pin(async move {
+            let _ = around.reports.send(report).await;
+        }))
     }
 
     /// When the target is asked again.

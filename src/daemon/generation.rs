@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -150,12 +151,11 @@ impl Generations {
             let (around, orders) = (Arc::clone(&self.lasting.around), self.orders.subscribe());
             let poller = Poller::new(around, orders, scope, self.seeds.u64(..));
             let stop = self.stop.clone();
-            self.pollers.spawn(async move {
-                match poller.run(stop).await {
-                    Finish::Stopped(who) => Some(who.to_string()),
-                    Finish::Dissolved => None,
-                }
-            });
+            // An async block would keep room for the poller beside its loop.
+            self.pollers.spawn(poller.run(stop).map(|finish| match finish {
+                Finish::Stopped(who) => Some(who.to_string()),
+                Finish::Dissolved => None,
+            }));
         }
     }
 

@@ -165,6 +165,23 @@ async fn an_idle_poller_is_not_stuck_and_a_blocked_one_is() {
     drop(received);
 }
 
+/// The loop of a scope with one target is the most of what that target takes of memory.
+#[tokio::test]
+async fn a_poller_at_rest_is_small() {
+    let stage = Stage::set(&[], |_, _| says(Status::Active));
+    let (reports, _received) = mpsc::channel(1);
+    let prober = Scripted {
+        script: Arc::new(|_, _| says(Status::Active)),
+        calls: stage.calls,
+        credentials_from: Instant::now(),
+        record: Arc::default(),
+    };
+    let orders = watch::Sender::new(orders(fleet(&[(1, 5.0)])));
+    let poller = Poller::new(surroundings(prober, reports), orders.subscribe(), ScopeId(0), 0);
+    let bytes = size_of_val(&poller.run(CancellationToken::new()));
+    assert!(bytes <= 1024, "{bytes}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_asks_once_asks_again_after_a_throttle_alone() {
     let script = |TargetId(target), before| match (target, before) {
