@@ -27,8 +27,8 @@ use self::adoption::Earlier;
 use self::outbox::Outbox;
 pub use self::saved::restore;
 
-/// How long a change may wait to be seen together with others. A snapshot of 10,000 targets takes some
-/// 50 µs to share, so ten a second cost nothing, and no reader looks oftener.
+/// How long a change may wait to be seen together with others. To share a snapshot of 100,000 targets takes
+/// a few thousand copies of a pointer, so ten a second cost next to nothing, and no reader looks oftener.
 const PUBLISH_AFTER: Duration = Duration::from_millis(100);
 
 /// How long the tracker sleeps at most, to prove that it lives.

@@ -126,7 +126,9 @@ async fn readiness_counts_the_scopes_and_ends_with_the_shutdown() {
     assert_eq!(running.get("/-/healthy").await, (200, "regwatch is healthy\n".to_owned()));
     let all = "regwatch is ready: 5 of 5 quota scopes have been asked, or are known from before\n";
     assert_eq!(running.get("/-/ready").await, (200, all.to_owned()));
-    running.snapshot.send_modify(|snapshot| Arc::make_mut(snapshot).targets.fill(Arc::default()));
+    running.snapshot.send_modify(|snapshot| {
+        Arc::make_mut(snapshot).targets.iter_mut().for_each(|state| *state = Arc::default());
+    });
     let text = "regwatch is not ready: 3 of 5 quota scopes have been asked, or are known from before\n";
     assert_eq!(running.get("/-/ready").await, (503, text.to_owned()));
     running.snapshot.send_modify(|snapshot| {

@@ -1,0 +1,400 @@
+"""Measures whole processes and prints a row of the table for each figure; see README.md.
+
+Standard input has nothing; the environment says where the programs are: REGWATCH, BENCH.
+"""
+
+import bisect
+import contextlib
+import os
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+REGWATCH = os.environ["REGWATCH"]
+BENCH = os.environ["BENCH"]
+EXPORTER = pathlib.Path(__file__).with_name("exporter.py")
+ROUNDS = int(os.environ.get("ROUNDS", "5"))
+
+HUB = 100_000_000_000
+# Of each account as README.md at the top shows it: FleetWise in two regions, and GovCloud through the hub.
+REGIONS = ("us-east-1", "eu-central-1")
+KEY = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}
+
+# No wait is longer, whatever the machine does meanwhile.
+PATIENCE = 600
+
+
+def row(figure, seen, reach, reached):
+    """A row of the table; `reached` is None for what is only told."""
+    print(f"| {figure} | {seen} | {reach} | {'' if reached is None else 'yes' if reached else 'NO'} |", flush=True)
+
+
+def spread(values, unit="", digits=1):
+    """The median, and the least and the most."""
+    low, high = min(values), max(values)
+    return f"{statistics.median(values):.{digits}f}{unit} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def quantile(values, share):
+    values = sorted(values)
+    return values[min(len(values) - 1, int(share * len(values)))]
+
+
+def wait(what, is_so, pause=0.1):
+    until = time.monotonic() + PATIENCE
+    while not is_so():
+        if time.monotonic() > until:
+            sys.exit(f"never came true: {what}")
+        time.sleep(pause)
+
+
+class Process:
+    """A process that is measured from outside, and ends with the block that it is used in."""
+
+    def __init__(self, command, environment, log):
+        self.child = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.child.terminate()
+        try:
+            self.child.wait(30)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.wait()
+
+    def cpu(self):
+        """Seconds of CPU so far, all threads, user and system: its clock as clock_getcpuclockid(3) names it."""
+        return time.clock_gettime((~self.child.pid << 3) | 2)
+
+    def resident(self):
+        """Resident memory in bytes, the program's own pages included."""
+        with open(f"/proc/{self.child.pid}/smaps_rollup", encoding="ascii") as rollup:
+            return int(re.search(r"^Rss: +(\d+) kB", rollup.read(), re.M)[1]) * 1024
+
+
+class Simulator(Process):
+    def __init__(self, accounts, log):
+        super().__init__([BENCH, "simulator", str(accounts)], dict(os.environ), log)
+        self.url = self.child.stdout.readline().strip()
+
+    def _ask(self, line):
+        self.child.stdin.write(line + "\n")
+        self.child.stdin.flush()
+        return self.child.stdout.readline().strip()
+
+    def now(self):
+        """Seconds since its start."""
+        return float(self._ask("now"))
+
+    def count(self, since):
+        """How many polls came since then."""
+        return int(self._ask(f"count {since}"))
+
+    def calls(self, since, until=float("inf")):
+        """When the polls since then came, and for which target."""
+        line, calls = self._ask(f"calls {since}"), []
+        while line:
+            at, target = line.split()
+            if float(at) < until:
+                calls.append((float(at), target))
+            line = self.child.stdout.readline().strip()
+        return calls
+
+    def until_all_are_seen(self, targets, since):
+        wait("as many polls as targets", lambda: self.count(since) >= targets)
+        wait("each target is asked", lambda: len({target for _, target in self.calls(since)}) >= targets, 0.5)
+
+
+class Stage:
+    """A simulated AWS with accounts that make about so many targets, and who calls it."""
+
+    def __init__(self, targets, interval, start_window=1.0, regions=REGIONS, govcloud=True):
+        self.regions, self.govcloud = regions, govcloud
+        each = len(regions) + govcloud
+        self.accounts = max(1, round(targets / each))
+        self.targets = self.accounts * each
+        self.interval, self.start_window = interval, start_window
+        self.stack = contextlib.ExitStack()
+
+    def __enter__(self):
+        self.folder = pathlib.Path(self.stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        self.log = self.stack.enter_context(open(self.folder / "log", "w", encoding="utf-8"))
+        self.simulator = self.stack.enter_context(Simulator(self.accounts, self.log))
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "AWS_ENDPOINT_URL": self.simulator.url,
+            "AWS_REGION": REGIONS[0],
+            "AWS_DEFAULT_REGION": REGIONS[0],
+            **KEY,
+        }
+        self.ids = [str(HUB + number) for number in range(1, self.accounts + 1)]
+        targets = (f"{id} {region}\n" for id in self.ids for region in (*self.regions, *[""] * self.govcloud))
+        (self.folder / "targets").write_text("".join(targets))
+        self.starts = 0
+        return self
+
+    def __exit__(self, *error):
+        return self.stack.__exit__(*error)
+
+    def config(self):
+        """A new store each time, so that no start knows anything."""
+        self.starts += 1
+        path = self.folder / f"config-{self.starts}.yaml"
+        interval = f"{round(self.interval * 1000)}ms"
+        timeout = f"{round(min(10, 0.9 * self.interval) * 1000)}ms"
+        with open(path, "w", encoding="ascii") as file:
+            file.write(
+                f"polling: {{interval: {interval}, pending_interval: {interval}, failed_interval: {interval}, "
+                f"timeout: {timeout}, stale_after: 1h, start_window: {round(self.start_window * 1000)}ms}}\n"
+                "limits: {fleetwise_requests_per_second: 20, account_requests_per_second: 1000, "
+                "sts_requests_per_second: 1000}\n"
+                f"store: {{path: '{self.folder}/store-{self.starts}.db'}}\n"
+                "identities:\n  hub: {}\n"
+                "  member: {from: hub, assume_role: {role_arn: 'arn:aws:iam::{account_id}:role/regwatch'}}\n"
+                "accounts:\n"
+            )
+            for id in self.ids:
+                fleetwise = f"fleetwise: {{identity: member, regions: [{', '.join(self.regions)}]}}"
+                govcloud = ", govcloud: {identity: hub}" if self.govcloud else ""
+                file.write(f"  - {{id: '{id}', name: fleet-{id}, {fleetwise}{govcloud}}}\n")
+        return str(path)
+
+    def regwatch(self):
+        command = [REGWATCH, "run", "--config.file", self.config(), "--web.listen-address", "127.0.0.1:0"]
+        return Regwatch(command, self.environment, self.log)
+
+    def loop(self, rate):
+        return Process([BENCH, "loop", self.config(), str(rate)], self.environment, self.log)
+
+    def exporter(self):
+        command = [sys.executable, EXPORTER, self.folder / "targets", "0", str(self.interval)]
+        return Process(command, self.environment, self.log)
+
+    def cost(self, process, seconds):
+        """Microseconds of CPU a poll, and polls a second."""
+        from_time, from_cpu = self.simulator.now(), process.cpu()
+        time.sleep(seconds)
+        until_time, until_cpu = self.simulator.now(), process.cpu()
+        polls = len(self.simulator.calls(from_time, until_time))
+        return 1e6 * (until_cpu - from_cpu) / polls, polls / (until_time - from_time)
+
+
+class Regwatch(Process):
+    """The daemon. Its address is found among the sockets that it listens on."""
+
+    def url(self):
+        def port():
+            inodes = set()
+            for fd in os.scandir(f"/proc/{self.child.pid}/fd"):
+                with contextlib.suppress(OSError):
+                    inodes.add(os.readlink(fd.path))
+            with open(f"/proc/{self.child.pid}/net/tcp", encoding="ascii") as sockets:
+                for socket in list(sockets)[1:]:
+                    fields = socket.split()
+                    if fields[3] == "0A" and f"socket:[{fields[9]}]" in inodes:
+                        return int(fields[1].split(":")[1], 16)
+            return None
+
+        wait("the daemon listens", port)
+        return f"http://127.0.0.1:{port()}"
+
+    def scrape(self, keep=False):
+        """How long a whole page took, its bytes, and if wanted its text; and when it was, by the clock."""
+        request = urllib.request.Request(self.url() + "/metrics", headers={"Accept-Encoding": "identity"})
+        began, size, text = time.monotonic(), 0, []
+        with urllib.request.urlopen(request, timeout=PATIENCE) as page:
+            while piece := page.read(1 << 20):
+                size += len(piece)
+                if keep:
+                    text.append(piece)
+        return time.monotonic() - began, size, b"".join(text).decode()
+
+
+def cpu():
+    """What a poll costs: regwatch, the bare loop and the script, in turn, before the same simulated AWS."""
+    seconds = 10
+    costs = {"regwatch": [], "loop": [], "exporter": []}
+    rates = {name: [] for name in costs}
+    # The script, in its one process, makes as many polls of it as it can.
+    with Stage(900, interval=1) as stage:
+        start = {"regwatch": stage.regwatch, "loop": lambda: stage.loop(stage.targets), "exporter": stage.exporter}
+        names = list(start)
+        for number in range(ROUNDS):
+            for name in names[number % 3 :] + names[: number % 3]:
+                since = stage.simulator.now()
+                with start[name]() as process:
+                    stage.simulator.until_all_are_seen(stage.targets, since)
+                    time.sleep(2)
+                    cost, rate = stage.cost(process, seconds)
+                    costs[name].append(cost)
+                    rates[name].append(rate)
+                    print(f"  {name}: {cost:.1f} us a poll at {rate:.0f}/s", file=sys.stderr)
+    against_loop = [ours / bare for ours, bare in zip(costs["regwatch"], costs["loop"])]
+    against_script = [ours / script for ours, script in zip(costs["regwatch"], costs["exporter"])]
+    median = statistics.median
+    for name, what in (("regwatch", "the daemon"), ("loop", "the bare loop"), ("exporter", "the script")):
+        row(f"CPU a poll, {what}, at {median(rates[name]):.0f}/s", spread(costs[name], " µs"), "", None)
+    row("CPU a poll, against the bare loop", spread(against_loop, " times", 2), "1.15 times", median(against_loop) <= 1.15)
+    row("CPU a poll, against the script", spread(against_script, " times", 3), "0.1 times", median(against_script) <= 0.1)
+
+
+def idle():
+    """Memory with next to nothing to do."""
+    values = []
+    for _ in range(ROUNDS):
+        with Stage(1, interval=1) as stage, stage.regwatch() as daemon:
+            stage.simulator.until_all_are_seen(stage.targets, 0)
+            time.sleep(5)
+            values.append(daemon.resident() / 1e6)
+    row("resident memory, one account", spread(values, " MB"), "25 MB", statistics.median(values) <= 25)
+
+
+SIZES = (1_000, 10_000, 100_000)
+
+
+def growth():
+    """What a fleet costs by its size, at the same polls a second."""
+    rate, seconds = 333.0, 30
+    memory, cost, scrape, burst = {}, {}, {}, {}
+    for size in SIZES:
+        with Stage(size, interval=size / rate, start_window=max(3.0, size / 800)) as stage, stage.regwatch() as daemon:
+            stage.simulator.until_all_are_seen(stage.targets, 0)
+            time.sleep(max(5.0, min(30.0, stage.interval)))
+            memory[size] = daemon.resident()
+            cost[size], polls = stage.cost(daemon, seconds)
+            before, pages = daemon.cpu(), []
+            for _ in range(3):
+                pages.append(daemon.scrape())
+            # Less what was spent on polls meanwhile.
+            took = sum(page[0] for page in pages)
+            burst[size] = (daemon.cpu() - before - took * polls * cost[size] / 1e6) / 3
+            scrape[size] = statistics.median(page[0] for page in pages)
+            print(
+                f"  {size} targets: {memory[size] / 1e6:.1f} MB, {cost[size]:.1f} us a poll at {polls:.0f}/s, scrape of "
+                f"{pages[0][1] / 1e6:.1f} MB in {scrape[size]:.3f} s, {burst[size]:.3f} s of CPU, then "
+                f"{daemon.resident() / 1e6:.1f} MB",
+                file=sys.stderr,
+            )
+    small, middle, large = SIZES
+    slope = (memory[large] - memory[middle]) / (large - middle)
+    below = (memory[middle] - memory[small]) / (middle - small)
+    row("resident memory a target, from 10,000 to 100,000", f"{slope:.0f} B", "2048 B", slope <= 2048)
+    row("the same from 1,000 to 10,000", f"{below:.0f} B", "", None)
+    for what, ratio in (
+        ("memory a target beyond 10,000 against below", slope / below),
+        ("CPU a poll at 100,000 targets against 1,000", cost[large] / cost[small]),
+        ("CPU of a scrape a target at 100,000 against 1,000", burst[large] / burst[small] * small / large),
+        ("time of a scrape a target at 100,000 against 1,000", scrape[large] / scrape[small] * small / large),
+    ):
+        row(what, f"{ratio:.2f} times", "1.2 times", ratio <= 1.2)
+
+
+def lateness():
+    """How late polls are at 10,000 targets and 1,000 a second, and what scrapes do to that."""
+    interval, seconds = 10.0, 40
+    # No quota of Account Management grants one scope a third of this.
+    fleet = {"regions": (*REGIONS, "ap-south-1"), "govcloud": False}
+    with Stage(10_000, interval, start_window=interval, **fleet) as stage, stage.regwatch() as daemon:
+        simulator = stage.simulator
+        simulator.until_all_are_seen(stage.targets, 0)
+        time.sleep(2 * interval)
+        before = lag(daemon.scrape(keep=True)[2])
+        time.sleep(2)
+        quiet_from = simulator.now()
+        time.sleep(seconds)
+        quiet_until = simulator.now()
+        after = lag(daemon.scrape(keep=True)[2])
+        time.sleep(2)
+        scrapes = []
+        scraped_from = simulator.now()
+        while simulator.now() < scraped_from + seconds:
+            began = simulator.now()
+            daemon.scrape()
+            scrapes.append((began, simulator.now() + 0.1))
+            time.sleep(3)
+        calls = simulator.calls(quiet_from)
+    late = deviations(calls, interval)
+    quiet = [by for at, by in late if quiet_from <= at < quiet_until]
+    during = [by for at, by in late if any(begin <= at < end for begin, end in scrapes)]
+    bounds, counts = zip(*[(bound, after[bound] - before[bound]) for bound in after])
+    polls = counts[-1]
+    place = bisect.bisect_left(counts, 0.99 * polls)
+    row(
+        "p99 lateness, 10,000 targets, 1,000 polls/s",
+        f"under {bounds[place] * 1e3:g} ms; {len(quiet) / (quiet_until - quiet_from):.0f} polls/s",
+        "100 ms",
+        bounds[place] <= 0.1,
+    )
+    for share in (0.5, 0.99, 0.999, 1):
+        print(f"  {share:g}: {1e3 * quantile(quiet, share):.1f} ms quiet, {1e3 * quantile(during, share):.1f} ms in scrapes", file=sys.stderr)
+    for what, values in (("without a scrape", quiet), ("during scrapes", during)):
+        print(f"  {what}: {len(values)} polls", file=sys.stderr)
+    worst, usual = max(during), max(quiet)
+    row(
+        "the latest poll during a scrape, and without one",
+        f"{worst * 1e3:.0f} ms of {len(during)}, {usual * 1e3:.0f} ms of {len(quiet)}",
+        "50 ms more",
+        worst <= 0.05 + usual,
+    )
+
+
+def lag(page):
+    """The counts of regwatch_poll_lag_seconds by their bounds."""
+    found = re.findall(r'^regwatch_poll_lag_seconds_bucket\{le="([^"]+)"\} (\d+)$', page, re.M)
+    return {float(bound.replace("+Inf", "inf")): int(count) for bound, count in found}
+
+
+def deviations(calls, interval):
+    """How much later than at its earliest in the interval each poll came: a target is due at one place of it."""
+    earliest = {}
+    for at, target in calls:
+        # From a place that no two polls of a target are on both sides of.
+        first = earliest.setdefault(target, [at, 0.0])
+        first[1] = min(first[1], (at - first[0] + interval / 2) % interval - interval / 2)
+    return [
+        (at, (at - earliest[target][0] + interval / 2) % interval - interval / 2 - earliest[target][1])
+        for at, target in calls
+    ]
+
+
+def start():
+    """From the start of the process to the last of 10,000 targets that is asked for the first time."""
+    window, values = 30.0, []
+    for _ in range(min(ROUNDS, 3)):
+        with Stage(10_000, interval=300, start_window=window) as stage:
+            began = stage.simulator.now()
+            with stage.regwatch():
+                time.sleep(window)
+                stage.simulator.until_all_are_seen(stage.targets, 0)
+                first = {}
+                for at, target in stage.simulator.calls(0):
+                    first.setdefault(target, at)
+                values.append(max(first.values()) - began)
+    row(
+        "from start to all of 10,000 targets asked, in a window of 30 s",
+        spread(values, " s"),
+        "33 s",
+        statistics.median(values) <= 1.1 * window,
+    )
+
+
+ROWS = {function.__name__: function for function in (cpu, idle, growth, lateness, start)}
+
+
+def main(names):
+    for name in names or ROWS:
+        ROWS[name]()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
