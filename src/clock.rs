@@ -4,6 +4,7 @@
 //! which may jump (NTP, a suspended machine). So an instant becomes a wall time late, by its distance
 //! from now, and never the other way round.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -20,13 +21,25 @@ pub enum Clock {
         epoch: Timestamp,
         /// The instant it counts from.
         start: Instant,
+        /// By how many milliseconds it was stepped since, so far. It is static for a clock to be a value
+        /// that is copied.
+        steps: &'static AtomicI64,
     },
 }
+
+/// The steps of a clock that is never stepped.
+static NONE: AtomicI64 = AtomicI64::new(0);
 
 impl Clock {
     /// A clock that shows `epoch` now and advances as tokio's clock does.
     pub fn starting_at(epoch: Timestamp) -> Self {
-        Self::Virtual { epoch, start: Instant::now() }
+        Self::stepping(epoch, &NONE)
+    }
+
+    /// The same, with somebody who steps it: by hand, by NTP, or because the machine was suspended, when
+    /// wall time goes on and tokio's clock does not.
+    pub fn stepping(epoch: Timestamp, steps: &'static AtomicI64) -> Self {
+        Self::Virtual { epoch, start: Instant::now(), steps }
     }
 
     /// The wall time now.
@@ -34,7 +47,10 @@ impl Clock {
     pub fn now(self) -> Timestamp {
         match self {
             Self::System => Timestamp::now(),
-            Self::Virtual { epoch, start } => after(epoch, start.elapsed()),
+            Self::Virtual { epoch, start, steps } => {
+                let stepped = SignedDuration::from_millis(steps.load(Ordering::Relaxed));
+                after(epoch.saturating_add(stepped).unwrap_or(epoch), start.elapsed())
+            }
         }
     }
 
@@ -56,4 +72,22 @@ fn after(time: Timestamp, by: Duration) -> Timestamp {
 fn before(time: Timestamp, by: Duration) -> Timestamp {
     let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
     time.saturating_sub(by).unwrap_or(Timestamp::MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_step_moves_what_is_shown_of_every_instant_and_no_delay() {
+        static STEPS: AtomicI64 = AtomicI64::new(0);
+        let epoch: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
+        let (clock, began) = (Clock::stepping(epoch, &STEPS), Instant::now());
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!(clock.now().to_string(), "2026-11-22T10:01:00Z");
+        STEPS.fetch_sub(90_000, Ordering::Relaxed);
+        assert_eq!(clock.now().to_string(), "2026-11-22T09:59:30Z");
+        assert_eq!(clock.at(began).to_string(), "2026-11-22T09:58:30Z");
+        assert_eq!(clock.at(Instant::now() + Duration::from_secs(5)).to_string(), "2026-11-22T09:59:35Z");
+    }
 }
