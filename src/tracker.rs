@@ -74,6 +74,10 @@ impl<L: Ledger + Clone> Tracker<L> {
             let wake = publish_at.unwrap_or_else(|| Instant::now() + HEARTBEAT);
             self.promise.back_by(wake);
             tokio::select! {
+                // The rare before the frequent. By chance would do as well, but could not be replayed.
+                biased;
+                Some(adoption) = adoptions.recv() => self.adopt(adoption, &mut reports),
+                () = self.outbox.turn() => {}
                 count = reports.recv_many(&mut batch, BATCH) => {
                     if count == 0 {
                         break;
@@ -81,8 +85,6 @@ impl<L: Ledger + Clone> Tracker<L> {
                     publish_at = publish_at.or_else(|| Some(Instant::now() + PUBLISH_AFTER));
                     batch.drain(..).for_each(|report| self.take(report));
                 }
-                Some(adoption) = adoptions.recv() => self.adopt(adoption, &mut reports),
-                () = self.outbox.turn() => {}
                 () = sleep_until(wake) => {}
             }
             self.outbox.begin(&self.snapshot);
