@@ -5,6 +5,7 @@
 
 mod generation;
 mod once;
+mod pollers;
 mod reload;
 mod sinks;
 
@@ -36,6 +37,7 @@ use crate::tracker::{self, Tracker, restore};
 
 use self::generation::{Generations, Lasting};
 pub use self::once::{Ended, Polled, poll_once};
+pub use self::pollers::Pollers;
 use self::sinks::Ready;
 
 /// Reports that may wait for the tracker: a second's worth of the thousand polls a second that the daemon

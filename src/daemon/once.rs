@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::generation::assignment;
+use super::pollers::assignment;
 use super::{REPORTS, named, unasked};
 use crate::aws::{Aws, Broker, Overrides};
 use crate::clock::Clock;
