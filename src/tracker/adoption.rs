@@ -46,7 +46,7 @@ impl<L: Ledger + Clone> Tracker<L> {
         let next = self.snapshot.under(fleet, &succession, now);
         let before = std::mem::replace(&mut self.snapshot, next);
         self.outbox.adopt(&succession, &before);
-        // What has not been written yet is newer than what has, so it comes last.
+        // What had not been written when the store was read is newer than what had, so it comes last.
         let unwritten: Vec<_> = succession
             .new_targets()
             .iter()
@@ -57,6 +57,7 @@ impl<L: Ledger + Clone> Tracker<L> {
             })
             .collect();
         restore(&mut self.snapshot, kept.into_iter().chain(unwritten));
+        self.outbox.adopted();
         self.name_new_scopes(&succession);
         self.earlier = Some(Earlier { generation: before.fleet.generation, succession });
         self.publish();

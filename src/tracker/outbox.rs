@@ -7,6 +7,7 @@
 
 mod waiting;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +37,9 @@ pub(super) struct Outbox<L> {
     flush_at: Instant,
     under_way: Option<Write>,
     trouble: Option<Trouble>,
+    /// Of targets that are gone, what was written since the last adoption: who has read the store for the
+    /// next one meanwhile may have read what was there before.
+    left_behind: BTreeMap<TargetKey, SavedState>,
     random: fastrand::Rng,
 }
 
@@ -60,6 +64,7 @@ impl<L: Ledger + Clone> Outbox<L> {
             flush_at: Instant::now() + FLUSH,
             under_way: None,
             trouble: None,
+            left_behind: BTreeMap::new(),
             random: fastrand::Rng::new(),
         }
     }
@@ -102,10 +107,17 @@ impl<L: Ledger + Clone> Outbox<L> {
         }
     }
 
-    /// What is not written yet of a target that had gone and has come back: nothing in the store is newer.
+    /// What is not written yet of a target that had gone and has come back, or was not when the store was
+    /// read: nothing in the store is newer.
     pub(super) fn come_back(&mut self, key: &TargetKey, target: TargetId) -> Option<SavedState> {
-        // Where both have it they agree, for nothing happens to what is gone.
-        self.all_mut().filter_map(|waiting| waiting.come_back(key, target)).last()
+        // Where several have it they agree, for nothing happens to what is gone.
+        let unwritten = self.all_mut().filter_map(|waiting| waiting.come_back(key, target)).last();
+        unwritten.or_else(|| self.left_behind.remove(key))
+    }
+
+    /// Another generation has taken over. The store is read anew for the next.
+    pub(super) fn adopted(&mut self) {
+        self.left_behind.clear();
     }
 
     /// What waits, and what is being written and may have to be written again.
@@ -142,13 +154,14 @@ impl<L: Ledger + Clone> Outbox<L> {
         let outcome = write.outcome.as_mut().await;
         let Write { content, .. } = self.under_way.take().expect("it has just ended");
         match outcome {
-            Ok(()) => self.succeeded(),
+            Ok(()) => self.succeeded(content),
             Err(error) => self.failed(content, &error),
         }
         self.count();
     }
 
-    fn succeeded(&mut self) {
+    fn succeeded(&mut self, content: Waiting) {
+        self.left_behind.extend(content.into_gone());
         if self.trouble.take().is_some() {
             tracing::info!("the store can be written again");
         }

@@ -125,6 +125,11 @@ impl Waiting {
         }
     }
 
+    /// What was known of the targets that are gone.
+    pub(super) fn into_gone(self) -> impl Iterator<Item = (TargetKey, SavedState)> {
+        self.gone.into_iter().map(|(key, gone)| (key, gone.state))
+    }
+
     /// A target that had gone is here again.
     pub(super) fn come_back(&mut self, key: &TargetKey, target: TargetId) -> Option<SavedState> {
         let Gone { state, is_changed } = self.gone.remove(key)?;

@@ -173,6 +173,26 @@ async fn what_comes_back_before_it_was_written_goes_on_where_it_was() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_comes_back_goes_on_where_it_was_though_the_store_was_read_before_it_was_written() {
+    let ledger = ScriptedLedger::new(Kept::default(), [Fate::Refused]);
+    let stage = Stage::with(&ledger);
+    stage.send(polled_at(1, 0, Ok(Status::Active))).await;
+    ledger.writes(1).await;
+    stage.adopt(2, only(&[1]), &ledger).await;
+    let read = Vec::from_iter(ledger.kept().states);
+    assert_eq!(read, []);
+    ledger.writes(2).await;
+    // Until the tracker has heard of it, too.
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let succession = Succession::between(&only(&[1]), &only(&[1, 0]), &HashSet::new());
+    stage.adopt_with(3, only(&[1, 0]), succession, read).await;
+    assert_eq!(stage.look.borrow().targets[1].resources[0].reading.status, Status::Active);
+    stage.send(of(2, polled_at(4, 1, Ok(Status::Active)))).await;
+    stage.end().await;
+    assert_eq!(ledger.kept().log.len(), 1, "nothing was told twice");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_new_scope_of_a_known_caller_has_its_account_at_once() {
     let mut stage = Stage::set();
     let account = "777788889999".parse().unwrap();
