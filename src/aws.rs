@@ -9,6 +9,7 @@ mod chain;
 mod credentials;
 mod failure;
 mod line;
+mod organizations;
 mod slots;
 mod sts;
 
@@ -25,6 +26,7 @@ pub use broker::{Adoption, Broker, Needed};
 pub use chain::Chains;
 pub use credentials::{CredentialCache, Session};
 pub use failure::{classify, code_of, seconds};
+pub use organizations::{List, Listed, ListedAccount, Page, Standing, Unit};
 
 /// The longest that a TCP and TLS handshake may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -66,6 +68,8 @@ pub struct Aws {
     pub fleetwise: aws_sdk_iotfleetwise::Client,
     /// AWS Account Management.
     pub account: aws_sdk_account::Client,
+    /// AWS Organizations.
+    organizations: aws_sdk_organizations::Client,
     /// AWS Security Token Service.
     sts: aws_sdk_sts::Client,
     /// One permit a call in flight, over all services.
@@ -84,6 +88,7 @@ impl Aws {
         Self {
             fleetwise: aws_sdk_iotfleetwise::Client::new(&config),
             account: aws_sdk_account::Client::new(&config),
+            organizations: aws_sdk_organizations::Client::new(&config),
             sts: aws_sdk_sts::Client::new(&config),
             slots: Slots::new(max_in_flight),
             overrides,

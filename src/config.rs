@@ -1,8 +1,8 @@
 //! The validated configuration: what the rest of regwatch may rely on.
 //!
 //! `yaml` makes a tree of the text, each node with its place; `section` and `value` take it apart;
-//! `polling`, `limits`, `store`, `identity`, `account`, `events` and `log` each know one part of the file,
-//! and `file` the whole.
+//! `polling`, `limits`, `store`, `identity`, `account`, `organization`, `events` and `log` each know one part
+//! of the file, and `file` the whole.
 //! All note what is wrong in one report and go on, so that every mistake is told in one go. `fleet`
 //! turns the outcome into targets and quota scopes. `web` is a file of its own, read in the same way.
 
@@ -19,6 +19,8 @@ mod limits;
 mod log;
 mod mistake;
 mod on;
+mod organization;
+mod pattern;
 mod polling;
 mod region;
 mod role_arn;
@@ -38,8 +40,11 @@ use crate::model::{Account, Polling, Region};
 
 pub use self::events::{Source, Webhook, parse_webhook_url};
 pub use self::filter::{LogFilter, ParseLogFilterError};
+pub use self::fleet::Rosters;
 pub use self::mistake::{ConfigError, ConfigErrors, Mistake, Warning};
 pub use self::on::On;
+pub use self::organization::{Organization, Rule, UnitPath};
+pub use self::pattern::Pattern;
 pub use self::role_arn::{ParseRoleArnError, RoleArn};
 pub use self::store::Store;
 pub use self::web::{ClientAuth, ClientCa, PasswordHash, Tls, Web};
@@ -59,6 +64,9 @@ pub struct Config {
     pub identities: BTreeMap<Arc<str>, Identity>,
     /// What to watch, in the order of the file.
     pub accounts: Vec<WatchedAccount>,
+    /// Whose accounts to find and to watch, in the order of the file. No two have the same name, and there
+    /// is at least one where there is no account.
+    pub organizations: Vec<Arc<Organization>>,
     /// Who else hears of what happens. No two have the same name, and none is called `log`.
     pub webhooks: Vec<Webhook>,
     /// Which log lines are written; `None` where the command line decides.
@@ -153,6 +161,8 @@ pub struct Limits {
     pub fleetwise_requests_per_second: f64,
     /// Per calling account, Account Management.
     pub account_requests_per_second: f64,
+    /// Per calling account, Organizations.
+    pub organizations_requests_per_second: f64,
     /// Per calling account, STS.
     pub sts_requests_per_second: f64,
     /// Calls in flight in the whole process.
@@ -219,7 +229,7 @@ pub struct WatchedAccount {
 }
 
 /// How an account's registration with FleetWise is asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FleetWise {
     /// The identity that asks: one of the account itself.
     pub identity: Arc<str>,
@@ -228,7 +238,7 @@ pub struct FleetWise {
 }
 
 /// How an account's linked GovCloud account is asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GovCloud {
     /// The identity that asks: of the account itself, of its organization's management account, or of
     /// a delegated administrator.

@@ -3,9 +3,10 @@
 //! Every long-lived task is joined here. One that ends without having been asked to ends the daemon,
 //! loudly: a process that looks alive with a dead loop inside is the worst of failures.
 
+mod discovered;
 mod generation;
+mod loops;
 mod once;
-mod pollers;
 mod reload;
 mod sinks;
 
@@ -22,28 +23,33 @@ use tokio_util::sync::CancellationToken;
 
 use crate::aws::{self, Aws, Broker, Overrides};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Rosters};
+use crate::discovery::{self, Outcome};
 use crate::http::{Bound, Door, Server, View};
 use crate::liveness::Liveness;
 use crate::metrics::Metrics;
 use crate::model::{Fleet, Report, Snapshot};
 use crate::poller::Surroundings;
-use crate::probe::AwsProber;
+use crate::probe::{AwsDirectory, AwsProber};
 use crate::reload::{Requests, Trigger, channel};
 use crate::schedule::Capacity;
 use crate::service::{self, Announcer, Informant, Phase, Systemd};
 use crate::store::Store;
 use crate::tracker::{self, Tracker, restore};
 
+use self::discovered::Found;
 use self::generation::{Generations, Lasting};
+pub use self::loops::Loops;
 pub use self::once::{Ended, Polled, poll_once};
-pub use self::pollers::Pollers;
 use self::sinks::Ready;
 
 /// Reports that may wait for the tracker: a second's worth of the thousand polls a second that the daemon
 /// is built for. It takes in a million a second, so a full channel means a stuck tracker, and pollers
 /// that wait for it call no more.
 const REPORTS: usize = 1024;
+
+/// Listings that may wait to become a generation. Each loop has one at a time, and holds back another.
+const OUTCOMES: usize = 4;
 
 /// What a task that did not end, but was ended by a defect, is.
 const PANICKED: &str = "a part of the daemon panicked";
@@ -80,6 +86,8 @@ pub struct Daemon {
     broker_adoptions: mpsc::Receiver<aws::Adoption>,
     lasting: Lasting,
     fleet: Arc<Fleet>,
+    found: Found,
+    outcomes: mpsc::Receiver<Outcome>,
     trigger: Trigger,
     requests: Requests,
     informant: Option<Informant<Systemd>>,
@@ -98,12 +106,22 @@ impl Daemon {
         let store = Store::open(&config.store).await?;
         let sinks = Ready::open(&config.webhooks, &store, clock).await?;
         let aws = Aws::load(overrides, config.limits.max_in_flight).await;
-        let fleet = Arc::new(config.fleet(aws.region()));
+        let mut kept = store.rosters().await?;
+        kept.retain(|name, _| config.organizations.iter().any(|organization| organization.name == *name));
+        let listed_at: Vec<_> =
+            kept.iter().map(|(name, saved)| (Arc::clone(name), saved.listed_at)).collect();
+        let rosters: Rosters = kept.into_iter().map(|(name, saved)| (name, saved.roster)).collect();
+        let fleet = Arc::new(config.fleet_with(aws.region(), &rosters));
         let liveness = Arc::new(Liveness::new());
         let metrics = Arc::new(Metrics::new().with_door(door.gauges()));
         metrics.config_loaded(clock.now());
         let mut snapshot = Snapshot::new(Arc::clone(&fleet), clock.now());
         let known = restore(&mut snapshot, store.states().await?);
+        for (name, listed_at) in listed_at {
+            if let Some(state) = snapshot.organization_mut(&name) {
+                state.last_success = Some(listed_at);
+            }
+        }
         let (tracker, look) = Tracker::new(snapshot, store.clone(), Arc::clone(&metrics), &liveness);
         let ending = CancellationToken::new();
         let (trigger, requests) = channel();
@@ -127,8 +145,19 @@ impl Daemon {
         let server = Server::new(view).behind(Arc::clone(&door)).bind(&listen)?;
         let (reports, received) = mpsc::channel(REPORTS);
         let (broker, credentials) = Broker::new(aws.clone(), &config, &fleet, reports.clone(), clock).await;
-        let prober = AwsProber::new(aws.clone(), credentials);
-        let around = Arc::new(Surroundings { prober, reports, liveness, clock, anchor: Instant::now() });
+        let prober = AwsProber::new(aws.clone(), credentials.clone());
+        let directory = AwsDirectory::new(aws.clone(), credentials);
+        let (to_generations, outcomes) = mpsc::channel(OUTCOMES);
+        let anchor = Instant::now();
+        let listing = Arc::new(discovery::Surroundings {
+            directory,
+            outcomes: to_generations,
+            reports: reports.clone(),
+            liveness: Arc::clone(&liveness),
+            clock,
+            anchor,
+        });
+        let around = Arc::new(Surroundings { prober, reports, liveness, clock, anchor });
         // One at a time: a reload begins when the one before is done.
         let (to_tracker, tracker_adoptions) = mpsc::channel(1);
         let (to_broker, broker_adoptions) = mpsc::channel(1);
@@ -141,6 +170,7 @@ impl Daemon {
             store,
             metrics,
             around,
+            listing,
             to_tracker,
             to_broker,
             applied,
@@ -157,6 +187,8 @@ impl Daemon {
             broker_adoptions,
             lasting,
             fleet,
+            found: Found::new(rosters),
+            outcomes,
             trigger,
             requests,
             informant,
@@ -192,7 +224,7 @@ impl Daemon {
         let [stop_broker, stop_http] = [(); 2].map(|()| CancellationToken::new());
         let (store, announcer) = (lasting.store.clone(), lasting.announcer.clone());
         let sinks = self.sinks.start(Arc::clone(&lasting.metrics)).await;
-        let mut generations = Generations::start(lasting, fleet, sinks);
+        let mut generations = Generations::start(lasting, fleet, self.found, self.outcomes, sinks);
         let mut recording = JoinSet::new();
         recording.spawn(named("tracker", tracker.run(self.received, self.tracker_adoptions)));
         let broker = broker.run(self.broker_adoptions, stop_broker.clone());
@@ -282,6 +314,7 @@ fn announce(fleet: &Fleet, known: Option<usize>) {
     let scopes = fleet.scopes.iter().filter(|scope| !scope.targets.is_empty());
     tracing::info!(
         accounts = fleet.accounts.len(),
+        organizations = fleet.organizations.len(),
         targets = fleet.targets.len(),
         quota_scopes = scopes.count(),
         known_from_before = known,

@@ -33,12 +33,26 @@ pub enum Loop {
         /// Who calls.
         caller: Caller,
     },
+    /// What lists organizations.
+    Discovery {
+        /// Who calls.
+        caller: Caller,
+    },
 }
 
 impl fmt::Display for Loop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Poller { service, region, caller } = self else { return f.write_str("tracker") };
-        write!(f, "poller of {} in {region} ", service.as_str())?;
+        let caller = match self {
+            Self::Tracker => return f.write_str("tracker"),
+            Self::Poller { service, region, caller } => {
+                write!(f, "poller of {} in {region} ", service.as_str())?;
+                caller
+            }
+            Self::Discovery { caller } => {
+                f.write_str("discovery of organizations ")?;
+                caller
+            }
+        };
         match caller {
             Caller::Account(account) => write!(f, "for account {account}"),
             Caller::Identity(identity) => write!(f, "for identity `{identity}`"),

@@ -10,6 +10,7 @@
 mod account;
 mod door;
 mod exposition;
+mod organization;
 mod page;
 mod scope;
 mod sink;

@@ -6,7 +6,9 @@ pub mod advice;
 mod event;
 mod health;
 mod observation;
+mod organization;
 mod report;
+mod roster;
 mod shelves;
 mod state;
 mod status;
@@ -19,7 +21,9 @@ pub use health::Health;
 pub use observation::{
     Details, Failure, FailureReason, FleetWiseDetails, GovCloudDetails, Reading, ResourceReading,
 };
+pub use organization::{Organization, OrganizationState};
 pub use report::{Pacing, Poll, Report};
+pub use roster::{Listing, Member, Roster, Turnover};
 pub use shelves::Shelves;
 pub use state::{ResourceState, ScopeState, Snapshot, TargetState, TransitionCount};
 pub use status::{Phase, Resource, Status};

@@ -1,5 +1,6 @@
 //! The read-only calls: one file each. A probe asks AWS about one target and says what the answer means.
 
+mod directory;
 mod fleetwise;
 mod govcloud;
 mod reply;
@@ -10,6 +11,8 @@ use tokio::time::{Instant, timeout};
 
 use crate::aws::{Aws, CredentialCache, Session};
 use crate::model::{Failure, FailureReason, Probe, Reading, Target};
+
+pub use directory::{AwsDirectory, Directory};
 
 /// The longest that a poll waits for credentials. Behind a closed gate of STS, or at the end of a long line
 /// at start, they may take longer; they are fetched all the same, and the next poll finds them.

@@ -3,12 +3,14 @@
 //! SQLite embedded, in a file or, where none is configured, in memory. Whoever uses it knows neither.
 //!
 //! `sqlite` is the engine and all that knows SQL; `lock` keeps a second daemon from the file; `house`
-//! keeps the event log within its bounds; `history` is what became of targets over time.
+//! keeps the event log within its bounds; `history` is what became of targets over time, and `members` who
+//! belongs to each organization.
 
 mod error;
 mod history;
 mod house;
 mod lock;
+mod members;
 mod query;
 mod sqlite;
 
@@ -23,6 +25,7 @@ use tokio::sync::watch;
 
 pub use self::error::{OpenError, StoreError};
 pub use self::history::{History, Silence, Step};
+pub use self::members::SavedRoster;
 pub use self::query::EventQuery;
 
 use self::lock::Lock;
@@ -74,13 +77,19 @@ pub struct Batch {
     pub answered: Vec<(TargetKey, Timestamp)>,
     /// Silences that have ended.
     pub silences: Vec<Silence>,
+    /// Targets that are not watched any more, and of which no state is kept but what comes with this batch.
+    pub ended: Vec<TargetKey>,
 }
 
 impl Batch {
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        let Self { states, events, answered, silences } = self;
-        states.is_empty() && events.is_empty() && answered.is_empty() && silences.is_empty()
+        let Self { states, events, answered, silences, ended } = self;
+        states.is_empty()
+            && events.is_empty()
+            && answered.is_empty()
+            && silences.is_empty()
+            && ended.is_empty()
     }
 }
 

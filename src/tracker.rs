@@ -11,14 +11,15 @@ mod saved;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::liveness::{Liveness, Loop, Promise};
 use crate::metrics::Metrics;
 use crate::model::{
-    AccountId, Caller, Event, FailureReason, Pacing, Poll, Region, Report, Scope, ScopeId, ScopeState,
-    Snapshot, Target, TargetState,
+    AccountId, Caller, Event, Failure, FailureReason, Pacing, Poll, Region, Report, Scope, ScopeId,
+    ScopeState, Snapshot, Target, TargetState,
 };
 use crate::store::Ledger;
 
@@ -120,6 +121,7 @@ impl<L: Ledger + Clone> Tracker<L> {
                 }
             }
             Report::Caller { identity, account } => self.name_callers(&Caller::Identity(identity), account),
+            Report::Listed { organization, at, outcome } => self.listed(&organization, at, outcome),
             Report::Refreshed(outcome) => self.metrics.credentials_refreshed(outcome),
         }
     }
@@ -158,6 +160,13 @@ impl<L: Ledger + Clone> Tracker<L> {
         }
     }
 
+    fn listed(&mut self, name: &str, at: Timestamp, outcome: Result<(), Failure>) {
+        // It may have gone from the configuration meanwhile.
+        let Some(state) = self.snapshot.organization_mut(name) else { return };
+        log_listing(name, state.failure.as_ref().map(|failure| failure.reason), &outcome);
+        state.record(at, outcome);
+    }
+
     fn publish(&self) {
         self.published.send_replace(Arc::new(self.snapshot.clone()));
     }
@@ -189,6 +198,24 @@ fn log_health(target: &Target, before: Option<FailureReason>, state: &TargetStat
             "polling has recovered"
         ),
         (_, None) => tracing::debug!(account.id = %id, aws.region = region, probe, "polled"),
+    }
+}
+
+/// One line when an organization cannot be listed, or for another reason than before, or can be again.
+fn log_listing(organization: &str, before: Option<FailureReason>, outcome: &Result<(), Failure>) {
+    match (before, outcome) {
+        (before, Err(failure)) if before == Some(failure.reason) => tracing::debug!(
+            organization, reason = failure.reason.as_str(), detail = %failure.message,
+            "the organization still cannot be listed"
+        ),
+        (_, Err(failure)) => tracing::warn!(
+            organization, reason = failure.reason.as_str(), detail = %failure.message,
+            "the organization cannot be listed: who was found before is watched on"
+        ),
+        (Some(reason), Ok(())) => {
+            tracing::info!(organization, reason = reason.as_str(), "the organization can be listed again");
+        }
+        (None, Ok(())) => tracing::debug!(organization, "listed"),
     }
 }
 

@@ -36,6 +36,7 @@ pub(crate) async fn play(
         fleet: Arc::new(fleet),
         succession: Arc::default(),
         redefined: Arc::default(),
+        organizations: Vec::new(),
         start_window: Duration::from_secs(30),
         held,
     };

@@ -147,6 +147,19 @@ impl CredentialCache {
         answer.await.map_err(|_| gone())?
     }
 
+    /// The same for an identity that is the same whatever account is asked about.
+    ///
+    /// # Errors
+    /// As [`CredentialCache::get`].
+    pub async fn get_shared(&self, identity: &Arc<str>) -> Result<Session, Failure> {
+        self.get(identity, AccountId::NOBODY).await
+    }
+
+    /// Forgets credentials of such an identity that AWS has refused.
+    pub fn forget_shared(&self, identity: &Arc<str>) {
+        self.forget(identity, AccountId::NOBODY);
+    }
+
     /// Forgets credentials that AWS has refused, so that the next call fetches new ones.
     pub fn forget(&self, identity: &Arc<str>, account: AccountId) {
         let mut vault = self.vault();

@@ -29,7 +29,7 @@ Formats:
   cloudformation  one template, in JSON, for one identity: without --for the one whose role is in each account. As a StackSet, service-managed or not, it makes the role in each account; a service-managed one passes over the management account. It needs CAPABILITY_NAMED_IAM
   terraform       HCL for the AWS provider; what belongs into different accounts has to be applied there, so take one identity at a time with --for
 
-Role ARNs and accounts are listed one by one, in as many managed policies as that takes, up to the ten that AWS attaches to a role. Beyond that (about 1,100 roles) a pattern takes their place: roles of that name within your organization.";
+Role ARNs and accounts are listed one by one, in as many managed policies as that takes, up to the ten that AWS attaches to a role. Beyond that (about 1,100 roles) a pattern takes their place: roles of that name within your organization. So it does where accounts are found with `organizations`.";
 
 #[derive(Debug, Args)]
 pub(super) struct Iam {
@@ -99,7 +99,7 @@ impl Iam {
 /// The identity whose template is meant where none is named: the only one, or the only one in each account.
 fn only_template<'a>(grants: &'a [Grant], names: &'a [Arc<str>]) -> anyhow::Result<&'a Arc<str>> {
     let in_each = grants.iter().filter(
-        |grant| matches!(&grant.holder, Holder::Role(role) if matches!(role.place, Place::EachOf(_))),
+        |grant| matches!(&grant.holder, Holder::Role(role) if matches!(role.place, Place::EachOf { .. })),
     );
     match (names, &in_each.collect::<Vec<_>>()[..]) {
         ([only], _) => Ok(only),

@@ -11,6 +11,7 @@ mod verdict;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -25,14 +26,14 @@ use crate::aws::Overrides;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::daemon::{Ended, poll_once};
-use crate::model::Probe;
+use crate::model::{Account, Probe, Snapshot};
 
 /// What `--help` says below the options.
 pub(super) const AFTER_HELP: &str = "\
 Exit status:
   0    all is well; what is pending has not been for long
   1    something needs somebody: a registration failed or is missing, or something is pending for longer than --max-pending, or a GovCloud account is suspended or closed, or a state is none that regwatch knows
-  2    something could not be asked, whatever else there is; or the command line is wrong
+  2    something could not be asked, or an organization not be listed, whatever else there is; or the command line is wrong
   78   the configuration is wrong
   130  Ctrl-C ended it, and what was known by then is written
 
@@ -42,6 +43,7 @@ Standard output has the table or the JSON, and nothing else. The JSON is one obj
   exit_status  as above
   summary      how many targets there are, and how many of each verdict
   items        the targets
+  unlisted     organizations that could not be listed, each with organization, reason, message and advice
 
 Each target has all that /api/v1/targets of the daemon tells of it, under the same names, and
   verdict          well, pending, overdue, needs_attention or not_asked
@@ -110,12 +112,13 @@ impl Poll {
         let bar = Bar::on_stderr();
         let asked_at = Clock::System.now();
         let stop = async { signalled = Some(signals.next().await) };
-        let polled = poll_once(&config, Overrides::default(), self.timeout, stop, |snapshot, done| {
-            bar.show(snapshot, done);
-        })
-        .await;
+        let wanted = |account: &Account| self.wants(account);
+        let progress = |snapshot: &Snapshot, done| bar.show(snapshot, done);
+        let overrides = Overrides::default();
+        let polled = poll_once(&config, overrides, &wanted, self.timeout, stop, progress).await;
         bar.clear();
         let polled = polled?;
+        self.check_found(&polled.snapshot)?;
         let bounds = Bounds { max_pending: self.max_pending, now: Clock::System.now() };
         let judged = Judged::new(&polled.snapshot, bounds);
         let status = match signalled {
@@ -143,29 +146,57 @@ impl Poll {
     /// The configuration with nothing in it but what is to be asked.
     fn narrowed(&self, mut config: Config) -> anyhow::Result<Config> {
         let file = self.config.display();
-        for wanted in &self.accounts {
+        // Who else there is, only a listing tells.
+        for wanted in self.accounts.iter().filter(|_| config.organizations.is_empty()) {
             let mut accounts = config.accounts.iter().map(|watched| &watched.account);
             if !accounts.any(|account| is_called(account, wanted)) {
                 bail!("{file} has no account with the id or the name {wanted}");
             }
         }
+        let wants = |probe| self.probes.is_empty() || self.probes.contains(&probe);
         config.accounts.retain_mut(|watched| {
-            let wants = |probe| self.probes.is_empty() || self.probes.contains(&probe);
             watched.fleetwise = watched.fleetwise.take().filter(|_| wants(Probe::FleetWise));
             watched.govcloud = watched.govcloud.take().filter(|_| wants(Probe::GovCloud));
-            let is_wanted = self.accounts.is_empty()
-                || self.accounts.iter().any(|wanted| is_called(&watched.account, wanted));
-            is_wanted && (watched.fleetwise.is_some() || watched.govcloud.is_some())
+            self.wants(&watched.account) && (watched.fleetwise.is_some() || watched.govcloud.is_some())
         });
-        if config.accounts.is_empty() {
+        for organization in &mut config.organizations {
+            let organization = Arc::make_mut(organization);
+            organization.fleetwise = organization.fleetwise.take().filter(|_| wants(Probe::FleetWise));
+            organization.govcloud = organization.govcloud.take().filter(|_| wants(Probe::GovCloud));
+        }
+        config
+            .organizations
+            .retain(|organization| organization.fleetwise.is_some() || organization.govcloud.is_some());
+        if config.accounts.is_empty() && config.organizations.is_empty() {
             let probes: Vec<_> = self.probes.iter().map(|probe| probe.as_str()).collect();
             let whom = if self.accounts.is_empty() { "any account" } else { "these accounts" };
             bail!("nothing to ask: {file} does not watch {} of {whom}", probes.join(" or "));
         }
         Ok(config)
     }
+
+    /// Whether an account is among those that are named, or none is.
+    fn wants(&self, account: &Account) -> bool {
+        self.accounts.is_empty() || self.accounts.iter().any(|wanted| is_called(account, wanted))
+    }
+
+    /// Whether each account that was named is there, as far as organizations could be listed.
+    fn check_found(&self, snapshot: &Snapshot) -> anyhow::Result<()> {
+        if snapshot.organizations.iter().any(|state| state.last_success.is_none()) {
+            return Ok(());
+        }
+        for wanted in &self.accounts {
+            if !snapshot.fleet.accounts.iter().any(|account| is_called(account, wanted)) {
+                let file = self.config.display();
+                bail!(
+                    "{file} has no account with the id or the name {wanted}, and neither has an organization"
+                );
+            }
+        }
+        Ok(())
+    }
 }
 
-fn is_called(account: &crate::model::Account, wanted: &str) -> bool {
+fn is_called(account: &Account, wanted: &str) -> bool {
     *account.name == *wanted || account.id.to_string() == wanted
 }

@@ -67,10 +67,7 @@ impl<'a> Accounts<'a> {
         if section.lacks("fleetwise") && section.lacks("govcloud") {
             report.mistake(section.at, "nothing to watch of this account; give it `fleetwise` or `govcloud`");
         }
-        let polling = match section.get("polling") {
-            Some(node) => self.polling(node, report),
-            None => self.cadence.polling(),
-        };
+        let polling = self.cadence_of(&section, report);
         let id = id?;
         let name = name?.map_or_else(|| id.to_string().into(), Arc::from);
         Some(WatchedAccount {
@@ -82,35 +79,23 @@ impl<'a> Accounts<'a> {
     }
 
     fn id(&mut self, node: &Node, report: &mut Report) -> Option<AccountId> {
-        let Value::Scalar { text, quoted } = &node.value else {
-            text(node, "id", report);
+        let id = id(node, report)?;
+        if let Some(first) = self.seen.get(&id) {
+            let right = "keep one of them";
+            report
+                .mistake(node.at, format!("account {id} is listed already at line {}; {right}", first.line));
             return None;
-        };
-        match text.parse::<AccountId>() {
-            Ok(id) if *quoted => {
-                if let Some(first) = self.seen.get(&id) {
-                    let right = "keep one of them";
-                    report.mistake(
-                        node.at,
-                        format!("account {id} is listed already at line {}; {right}", first.line),
-                    );
-                    return None;
-                }
-                self.seen.insert(id, node.at);
-                return Some(id);
-            }
-            Ok(id) => report.mistake(
-                node.at,
-                format!(
-                    "account id {id} needs quotes, \"{id}\"; without them YAML tools take it for a number"
-                ),
-            ),
-            Err(_) => report.mistake(node.at, no_id(text)),
         }
-        None
+        self.seen.insert(id, node.at);
+        Some(id)
     }
 
-    fn fleetwise(&mut self, node: &Node, id: Option<AccountId>, report: &mut Report) -> Option<FleetWise> {
+    pub(super) fn fleetwise(
+        &mut self,
+        node: &Node,
+        id: Option<AccountId>,
+        report: &mut Report,
+    ) -> Option<FleetWise> {
         let section = Section::open(node, "`fleetwise`", FLEETWISE_KEYS, report)?;
         let identity = self.identity(&section, report);
         if let (Some(name), Some(id), Some(at)) = (&identity, id, section.get("identity").map(|node| node.at))
@@ -123,12 +108,12 @@ impl<'a> Accounts<'a> {
         Some(FleetWise { identity: identity?, regions: regions? })
     }
 
-    fn govcloud(&self, node: &Node, report: &mut Report) -> Option<GovCloud> {
+    pub(super) fn govcloud(&self, node: &Node, report: &mut Report) -> Option<GovCloud> {
         let section = Section::open(node, "`govcloud`", GOVCLOUD_KEYS, report)?;
         Some(GovCloud { identity: self.identity(&section, report)? })
     }
 
-    fn identity(&self, section: &Section<'_>, report: &mut Report) -> Option<Arc<str>> {
+    pub(super) fn identity(&self, section: &Section<'_>, report: &mut Report) -> Option<Arc<str>> {
         let node = section.require("identity", "name one of `identities`", report)?;
         let name = text(node, "identity", report)?;
         self.identities.resolve(name, node.at, report).cloned()
@@ -168,6 +153,14 @@ impl<'a> Accounts<'a> {
         }
     }
 
+    /// The cadence of a section that may have one of its own.
+    pub(super) fn cadence_of(&self, section: &Section<'_>, report: &mut Report) -> Option<Polling> {
+        match section.get("polling") {
+            Some(node) => self.polling(node, report),
+            None => self.cadence.polling(),
+        }
+    }
+
     fn polling(&self, node: &Node, report: &mut Report) -> Option<Polling> {
         let section = Section::open(node, "`polling`", polling::KEYS, report)?;
         if let Some(at) = section.key(polling::START_WINDOW) {
@@ -176,7 +169,7 @@ impl<'a> Accounts<'a> {
         self.cadence.with(&section, report).polling()
     }
 
-    fn shared(&mut self, polling: Polling) -> Arc<Polling> {
+    pub(super) fn shared(&mut self, polling: Polling) -> Arc<Polling> {
         if let Some(shared) = self.cadences.get(&polling) {
             return shared.clone();
         }
@@ -184,6 +177,23 @@ impl<'a> Accounts<'a> {
         self.cadences.insert(shared.clone());
         shared
     }
+}
+
+/// Reads an account's id, which has to be in quotes.
+pub(super) fn id(node: &Node, report: &mut Report) -> Option<AccountId> {
+    let Value::Scalar { text, quoted } = &node.value else {
+        text(node, "id", report);
+        return None;
+    };
+    match text.parse::<AccountId>() {
+        Ok(id) if *quoted => return Some(id),
+        Ok(id) => report.mistake(
+            node.at,
+            format!("account id {id} needs quotes, \"{id}\"; without them YAML tools take it for a number"),
+        ),
+        Err(_) => report.mistake(node.at, no_id(text)),
+    }
+    None
 }
 
 fn no_id(text: &str) -> String {
@@ -194,7 +204,7 @@ fn no_id(text: &str) -> String {
     format!("{} is no account id; write its 12 digits in quotes, as \"111122223333\"", shown(text))
 }
 
-fn labels(node: &Node, report: &mut Report) -> Option<BTreeMap<String, String>> {
+pub(super) fn labels(node: &Node, report: &mut Report) -> Option<BTreeMap<String, String>> {
     let mut labels = BTreeMap::new();
     for (name, at, node) in named(node, "`labels`", report)? {
         // With `label_` in front the first may be a digit, and no name of regwatch's own is taken.

@@ -7,7 +7,7 @@ use super::polling::Cadence;
 use super::yaml::{self, Node, Value};
 use super::{
     Config, Identity, Limits, LogFilter, On, account, events, file, header, identity, limits, log, on,
-    polling, store,
+    organization, polling, store,
 };
 
 const EXAMPLE: &str = include_str!("../../config.example.yaml");
@@ -33,6 +33,14 @@ fn the_example_shows_every_key() {
     expect(&["accounts", "*"], account::KEYS);
     expect(&["accounts", "*", "fleetwise"], account::FLEETWISE_KEYS);
     expect(&["accounts", "*", "govcloud"], account::GOVCLOUD_KEYS);
+    expect(&["organizations", "*"], organization::KEYS);
+    expect(&["organizations", "*", "fleetwise"], account::FLEETWISE_KEYS);
+    expect(&["organizations", "*", "govcloud"], account::GOVCLOUD_KEYS);
+    let rules: BTreeSet<_> = ["include", "exclude"]
+        .into_iter()
+        .flat_map(|key| keys_at(&root, &["organizations", "*", key, "*"]))
+        .collect();
+    assert_eq!(rules, organization::RULE_KEYS.iter().copied().collect(), "keys of rules");
     expect(&["events"], events::KEYS);
     expect(&["events", "webhooks", "*"], events::WEBHOOK_KEYS);
     expect(&["events", "webhooks", "*", "headers", "Authorization"], header::KEYS);
@@ -49,6 +57,9 @@ fn the_example_shows_the_defaults() {
     assert_eq!(config.store, defaults);
     // The first account has a cadence of its own, as an example; the second has the file's.
     assert_eq!(Some(&*config.accounts[1].polling), Cadence::default().polling().as_ref());
+    let organization = &config.organizations[0];
+    assert_eq!(organization.refresh, organization::DEFAULT_REFRESH);
+    assert_eq!(organization.grace, organization::DEFAULT_GRACE);
     let Identity::AssumeRole(role) = &config.identities["member"] else { panic!("not a role") };
     assert_eq!(role.session_name, identity::DEFAULT_SESSION_NAME);
     assert_eq!(config.webhooks[0].timeout, events::DEFAULT_TIMEOUT);

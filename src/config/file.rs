@@ -3,6 +3,7 @@
 use super::account::Accounts;
 use super::identity::Identities;
 use super::mistake::{Place, Report};
+use super::organization::Organizations;
 use super::polling::{self, Cadence};
 use super::section::Section;
 use super::value::list;
@@ -10,7 +11,8 @@ use super::yaml::{self, Node, Value};
 use super::{Config, Store, events, limits, log, store};
 
 /// The keys at the top of the file.
-pub(super) const KEYS: &[&str] = &["polling", "limits", "store", "identities", "accounts", "events", "log"];
+pub(super) const KEYS: &[&str] =
+    &["polling", "limits", "store", "identities", "accounts", "organizations", "events", "log"];
 
 /// Reads a configuration; `None` where a mistake has been reported.
 pub(super) fn read(text: &str, report: &mut Report) -> Option<Config> {
@@ -35,14 +37,22 @@ pub(super) fn read(text: &str, report: &mut Report) -> Option<Config> {
     let mut reader = Accounts::new(&identities, cadence);
     let mut accounts = Vec::new();
     let items = list(part("accounts"), "accounts", "each item one account", report);
-    if items.is_some_and(<[Node]>::is_empty) {
+    let listed = list(part("organizations"), "organizations", "each item one organization", report);
+    if items.is_some_and(<[Node]>::is_empty) && listed.is_some_and(<[Node]>::is_empty) {
         let at = section.get("accounts").map_or(Place::START, |accounts| accounts.at);
-        report.mistake(at, "no account to watch; list at least one under `accounts`");
+        let right = "list at least one under `accounts`, or have them found with `organizations`";
+        report.mistake(at, format!("no account to watch; {right}"));
     }
     for item in items.unwrap_or_default() {
         accounts.extend(reader.read(item, report));
     }
-    let known = report.is_clean().then_some(&accounts[..]);
+    let mut organizations = Organizations::default();
+    for item in listed.unwrap_or_default() {
+        organizations.read(item, &mut reader, &identities, report);
+    }
+    // Which accounts an organization has, nobody knows yet.
+    let is_all = report.is_clean() && listed.is_some_and(<[Node]>::is_empty);
+    let known = is_all.then_some(&accounts[..]);
     let webhooks = Section::open(part("events"), "`events`", events::KEYS, report)
         .and_then(|events| events::read(&events, known, report));
     let log = Section::open(part("log"), "`log`", log::KEYS, report).and_then(|log| log::read(&log, report));
@@ -53,13 +63,14 @@ pub(super) fn read(text: &str, report: &mut Report) -> Option<Config> {
         let fleetwise = account.fleetwise.iter().map(|fleetwise| &fleetwise.identity);
         fleetwise.chain(account.govcloud.iter().map(|govcloud| &govcloud.identity))
     });
-    identities.warn_unused(used, report);
+    identities.warn_unused(used.chain(organizations.identities()), report);
     Some(Config {
         start_window: start_window?,
         limits: limits?,
         store: store?,
         identities: identities.finish()?,
         accounts,
+        organizations: organizations.finish(),
         webhooks: webhooks?,
         log: log?,
     })

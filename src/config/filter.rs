@@ -12,12 +12,13 @@ use super::section::nearest;
 use super::value::shown;
 
 /// What a line of the log may come from: the modules of the crate, by the names in `lib.rs`.
-const ROOMS: [&str; 19] = [
+const ROOMS: [&str; 20] = [
     "aws",
     "cli",
     "clock",
     "config",
     "daemon",
+    "discovery",
     "http",
     "liveness",
     "metrics",

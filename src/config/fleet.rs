@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::{Config, Identity, WatchedAccount};
+use jiff::Timestamp;
+
+use super::{Config, FleetWise, GovCloud, Identity, Organization, WatchedAccount};
 use crate::model::{
-    AccountId, Caller, Fleet, Polling, Probe, Region, Scope, ScopeId, Service, Target, TargetId,
+    self, Account, AccountId, Caller, Fleet, Polling, Probe, Region, Roster, Scope, ScopeId, Service, Target,
+    TargetId,
 };
 
 /// Where Account Management is, whichever region a client is set to.
@@ -13,28 +16,61 @@ use crate::model::{
 /// Source: "AWS Account Management endpoints and quotas" in the AWS General Reference.
 const ACCOUNT_MANAGEMENT_REGION: &str = "us-east-1";
 
+/// Where Organizations is, and where its calls are signed for.
+///
+/// Source: "AWS Organizations endpoints and quotas" in the AWS General Reference.
+const ORGANIZATIONS_REGION: &str = "us-east-1";
+
+/// How many accounts one call lists: the most that `ListAccounts` gives.
+const LISTED_AT_ONCE: usize = 20;
+
 /// How often a session is renewed: AWS grants a chained role an hour at most.
 const SESSIONS_PER_SECOND: f64 = 1.0 / 3600.0;
 
+/// Who belongs to each organization, by its name.
+pub type Rosters = BTreeMap<Arc<str>, Roster>;
+
 impl Config {
-    /// What the configuration watches; STS is called in `sts_region`. Takes time in proportion to the
-    /// targets.
+    /// What the configuration watches by itself, as long as nobody is found in its organizations; STS is
+    /// called in `sts_region`. Takes time in proportion to the targets.
     pub fn fleet(&self, sts_region: &Region) -> Fleet {
-        let account_region = Region::new(ACCOUNT_MANAGEMENT_REGION);
+        self.fleet_with(sts_region, &Rosters::new())
+    }
+
+    /// The same, with those who were found. An account that the configuration lists is watched as it says
+    /// there, and one of several organizations as the first that has it.
+    pub fn fleet_with(&self, sts_region: &Region, rosters: &Rosters) -> Fleet {
         let mut grouping = Grouping::new(self);
         let mut sts = StsCallers::default();
+        let mut taken: HashSet<AccountId> =
+            if rosters.is_empty() { HashSet::new() } else { self.accounts.iter().map(id_of).collect() };
         for watched in &self.accounts {
-            grouping.fleet.accounts.push(watched.account.clone());
-            if let Some(fleetwise) = &watched.fleetwise {
-                for region in &fleetwise.regions {
-                    grouping.add(watched, Probe::FleetWise, &fleetwise.identity, region, Some(region));
+            grouping.watch(&Watched::from(watched), &mut sts);
+        }
+        // Who is there goes before who has left, whichever organization comes first.
+        let present: HashSet<AccountId> = rosters.values().flat_map(present).collect();
+        for organization in &self.organizations {
+            let mut found = model::Organization {
+                name: Arc::clone(&organization.name),
+                scope: grouping.lister(organization, &mut sts),
+                refresh: organization.refresh,
+                accounts: 0,
+                leaving: 0,
+            };
+            for (id, member) in rosters.get(&organization.name).into_iter().flat_map(Roster::members) {
+                let count = if member.left_at.is_some() { &mut found.leaving } else { &mut found.accounts };
+                *count += 1;
+                if (member.left_at.is_some() && present.contains(&id)) || !taken.insert(id) {
+                    continue;
                 }
-                sts.add(self, &fleetwise.identity, watched.account.id);
+                let (name, labels) = (Arc::clone(&member.name), organization.labels.clone());
+                let account = Arc::new(Account { id, name, labels });
+                grouping.watch(&Watched::of(organization, &account, member.left_at), &mut sts);
             }
-            if let Some(govcloud) = &watched.govcloud {
-                grouping.add(watched, Probe::GovCloud, &govcloud.identity, &account_region, None);
-                sts.add(self, &govcloud.identity, watched.account.id);
-            }
+            let calls = (found.accounts + found.leaving).div_ceil(LISTED_AT_ONCE).max(1);
+            grouping.fleet.scopes[found.scope.0 as usize].wanted +=
+                calls as f64 / organization.refresh.as_secs_f64();
+            grouping.fleet.organizations.push(found);
         }
         for (identity, sessions) in sts.sessions {
             let scope = grouping.scope(self.caller(&identity, None), Service::Sts, sts_region);
@@ -58,7 +94,41 @@ impl Config {
             Service::FleetWise => self.limits.fleetwise_requests_per_second,
             Service::Account => self.limits.account_requests_per_second,
             Service::Sts => self.limits.sts_requests_per_second,
+            Service::Organizations => self.limits.organizations_requests_per_second,
         }
+    }
+}
+
+fn id_of(watched: &WatchedAccount) -> AccountId {
+    watched.account.id
+}
+
+/// Those of a roster who have not left.
+fn present(roster: &Roster) -> impl Iterator<Item = AccountId> {
+    roster.members().filter(|(_, member)| member.left_at.is_none()).map(|(id, _)| id)
+}
+
+/// An account to watch, wherever it comes from.
+struct Watched<'a> {
+    account: &'a Arc<Account>,
+    fleetwise: Option<&'a FleetWise>,
+    govcloud: Option<&'a GovCloud>,
+    polling: &'a Arc<Polling>,
+    left_at: Option<Timestamp>,
+}
+
+impl<'a> From<&'a WatchedAccount> for Watched<'a> {
+    fn from(watched: &'a WatchedAccount) -> Self {
+        let WatchedAccount { account, fleetwise, govcloud, polling } = watched;
+        let (fleetwise, govcloud) = (fleetwise.as_ref(), govcloud.as_ref());
+        Self { account, fleetwise, govcloud, polling, left_at: None }
+    }
+}
+
+impl<'a> Watched<'a> {
+    fn of(organization: &'a Organization, account: &'a Arc<Account>, left_at: Option<Timestamp>) -> Self {
+        let Organization { fleetwise, govcloud, polling, .. } = organization;
+        Self { account, fleetwise: fleetwise.as_ref(), govcloud: govcloud.as_ref(), polling, left_at }
     }
 }
 
@@ -67,16 +137,40 @@ struct Grouping<'a> {
     config: &'a Config,
     fleet: Fleet,
     scopes: HashMap<(Caller, Service, Region), ScopeId>,
+    account_region: Region,
 }
 
 impl<'a> Grouping<'a> {
     fn new(config: &'a Config) -> Self {
-        Self { config, fleet: Fleet::default(), scopes: HashMap::new() }
+        let account_region = Region::new(ACCOUNT_MANAGEMENT_REGION);
+        Self { config, fleet: Fleet::default(), scopes: HashMap::new(), account_region }
+    }
+
+    fn watch(&mut self, watched: &Watched<'_>, sts: &mut StsCallers) {
+        self.fleet.accounts.push(Arc::clone(watched.account));
+        if let Some(fleetwise) = watched.fleetwise {
+            for region in &fleetwise.regions {
+                self.add(watched, Probe::FleetWise, &fleetwise.identity, region, Some(region));
+            }
+            sts.add(self.config, &fleetwise.identity, watched);
+        }
+        if let Some(govcloud) = watched.govcloud {
+            let region = self.account_region.clone();
+            self.add(watched, Probe::GovCloud, &govcloud.identity, &region, None);
+            sts.add(self.config, &govcloud.identity, watched);
+        }
+    }
+
+    /// The scope in which an organization is listed.
+    fn lister(&mut self, organization: &Organization, sts: &mut StsCallers) -> ScopeId {
+        sts.add_shared(self.config, &organization.identity);
+        let caller = self.config.caller(&organization.identity, None);
+        self.scope(caller, Service::Organizations, &Region::new(ORGANIZATIONS_REGION))
     }
 
     fn add(
         &mut self,
-        watched: &WatchedAccount,
+        watched: &Watched<'_>,
         probe: Probe,
         identity: &Arc<str>,
         counted_in: &Region,
@@ -91,11 +185,15 @@ impl<'a> Grouping<'a> {
             region: region.cloned(),
             identity: identity.clone(),
             scope,
-            polling: watched.polling.clone(),
+            polling: Arc::clone(watched.polling),
         });
+        if let Some(left_at) = watched.left_at {
+            self.fleet.leaving.insert(target, left_at);
+            return;
+        }
         let scope = &mut self.fleet.scopes[scope.0 as usize];
         scope.targets.push(target);
-        scope.wanted += polls_per_second(&watched.polling);
+        scope.wanted += polls_per_second(watched.polling);
     }
 
     fn scope(&mut self, caller: Caller, service: Service, region: &Region) -> ScopeId {
@@ -124,13 +222,24 @@ struct StsCallers {
 }
 
 impl StsCallers {
-    /// Counts what asking for an account with an identity takes: one session for each role along its
-    /// chain, shared by all accounts where the role is the same for all. What the chain begins with
-    /// calls `GetCallerIdentity`, once, which adds nothing.
-    fn add(&mut self, config: &Config, identity: &Arc<str>, account: AccountId) {
+    /// Counts what asking for an account with an identity takes. For one that has left nothing is asked.
+    fn add(&mut self, config: &Config, identity: &Arc<str>, watched: &Watched<'_>) {
+        if watched.left_at.is_none() {
+            self.count(config, identity, Some(watched.account.id));
+        }
+    }
+
+    /// Counts what an identity takes that is the same for all accounts.
+    fn add_shared(&mut self, config: &Config, identity: &Arc<str>) {
+        self.count(config, identity, None);
+    }
+
+    /// One session for each role along the chain, shared by all accounts where the role is the same for
+    /// all. What the chain begins with calls `GetCallerIdentity`, once, which adds nothing.
+    fn count(&mut self, config: &Config, identity: &Arc<str>, account: Option<AccountId>) {
         let mut name = identity;
         while let Identity::AssumeRole(role) = &config.identities[name] {
-            let session = role.role_arn.is_template().then_some(account);
+            let session = account.filter(|_| role.role_arn.is_template());
             let is_new = self.counted.insert((name.clone(), session));
             if !is_new {
                 return;

@@ -75,6 +75,11 @@ impl Identities {
         self.by_name.get(name).and_then(|&index| self.drafts[index].identity.as_ref())
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.drafts.len()
+    }
+
     /// Warns of each identity that none of these needs, directly or through others.
     pub(super) fn warn_unused<'a>(&self, used: impl IntoIterator<Item = &'a Arc<str>>, report: &mut Report) {
         let mut needed = HashSet::new();

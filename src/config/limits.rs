@@ -6,10 +6,11 @@ use super::section::Section;
 use super::value::{shown, text};
 
 /// The keys of the section.
-pub(super) const KEYS: &[&str] = &[FLEETWISE, ACCOUNT, STS, IN_FLIGHT];
+pub(super) const KEYS: &[&str] = &[FLEETWISE, ACCOUNT, ORGANIZATIONS, STS, IN_FLIGHT];
 
 const FLEETWISE: &str = "fleetwise_requests_per_second";
 const ACCOUNT: &str = "account_requests_per_second";
+const ORGANIZATIONS: &str = "organizations_requests_per_second";
 const STS: &str = "sts_requests_per_second";
 const IN_FLIGHT: &str = "max_in_flight";
 
@@ -24,11 +25,14 @@ const MOST_IN_FLIGHT: usize = 10_000;
 
 impl Default for Limits {
     /// A quarter of FleetWise's quota of 20/s, which an account shares with its own tools; less than
-    /// the 3/s of Account Management's documented calls; a thirtieth of the 600/s of STS.
+    /// the 3/s of Account Management's documented calls; a thirtieth of the 600/s of STS. What
+    /// Organizations grants to its lists differs from call to call, and the whole organization shares it:
+    /// two calls a second list 10,000 accounts in five minutes.
     fn default() -> Self {
         Self {
             fleetwise_requests_per_second: 5.0,
             account_requests_per_second: 2.0,
+            organizations_requests_per_second: 2.0,
             sts_requests_per_second: 20.0,
             max_in_flight: 64,
         }
@@ -40,11 +44,13 @@ pub(super) fn read(section: &Section<'_>, report: &mut Report) -> Option<Limits>
     let defaults = Limits::default();
     let fleetwise = rate(section, FLEETWISE, defaults.fleetwise_requests_per_second, report);
     let account = rate(section, ACCOUNT, defaults.account_requests_per_second, report);
+    let organizations = rate(section, ORGANIZATIONS, defaults.organizations_requests_per_second, report);
     let sts = rate(section, STS, defaults.sts_requests_per_second, report);
     let in_flight = in_flight(section, defaults.max_in_flight, report);
     Some(Limits {
         fleetwise_requests_per_second: fleetwise?,
         account_requests_per_second: account?,
+        organizations_requests_per_second: organizations?,
         sts_requests_per_second: sts?,
         max_in_flight: in_flight?,
     })

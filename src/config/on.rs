@@ -26,11 +26,11 @@ pub struct On {
 pub(super) const KEYS: &[&str] = &["kinds", "probes", "to", "accounts"];
 
 impl Default for On {
-    /// What has changed. What was merely seen for the first time would be thousands of events at the
+    /// What has changed or ended. What was merely seen for the first time would be thousands of events at the
     /// first start.
     fn default() -> Self {
         Self {
-            kinds: BTreeSet::from([TransitionKind::Changed, TransitionKind::Modified]),
+            kinds: BTreeSet::from([TransitionKind::Changed, TransitionKind::Modified, TransitionKind::Ended]),
             probes: BTreeSet::new(),
             to: BTreeSet::new(),
             accounts: BTreeSet::new(),

@@ -10,18 +10,21 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
 
-use super::pollers::Pollers;
-use super::reload::Next;
+use super::discovered::Found;
+use super::loops::Loops;
+use super::reload::{Fresh, Next};
 use super::sinks::Sinks;
 use super::unasked;
 use crate::aws::{self, Aws};
 use crate::config::Config;
+use crate::discovery::{self, Outcome};
 use crate::http::Door;
 use crate::metrics::Metrics;
 use crate::model::Fleet;
 use crate::poller::Surroundings;
-use crate::probe::AwsProber;
+use crate::probe::{AwsDirectory, AwsProber};
 use crate::reload::{Refused, Requests};
 use crate::service::Announcer;
 use crate::store::Store;
@@ -36,6 +39,7 @@ pub(super) struct Lasting {
     pub(super) store: Store,
     pub(super) metrics: Arc<Metrics>,
     pub(super) around: Arc<Surroundings<AwsProber>>,
+    pub(super) listing: Arc<discovery::Surroundings<AwsDirectory>>,
     pub(super) to_tracker: mpsc::Sender<tracker::Adoption>,
     pub(super) to_broker: mpsc::Sender<aws::Adoption>,
     pub(super) applied: watch::Sender<Arc<Config>>,
@@ -47,26 +51,37 @@ pub(super) struct Generations {
     pub(super) lasting: Lasting,
     pub(super) fleet: Arc<Fleet>,
     pub(super) sinks: Sinks,
-    pollers: Pollers<AwsProber>,
+    pub(super) found: Found,
+    outcomes: mpsc::Receiver<Outcome>,
+    loops: Loops<AwsProber, AwsDirectory>,
 }
 
 impl Generations {
-    /// The first: starts a poller for each scope that has targets.
-    pub(super) fn start(lasting: Lasting, fleet: Arc<Fleet>, sinks: Sinks) -> Self {
+    /// The first: starts a loop for each scope.
+    pub(super) fn start(
+        lasting: Lasting,
+        fleet: Arc<Fleet>,
+        found: Found,
+        outcomes: mpsc::Receiver<Outcome>,
+        sinks: Sinks,
+    ) -> Self {
         let config = Arc::clone(&lasting.applied.borrow());
-        let around = Arc::clone(&lasting.around);
-        let pollers = Pollers::start(around, Arc::clone(&fleet), config.start_window, fastrand::Rng::new());
-        Self { lasting, fleet, sinks, pollers }
+        let (around, listing) = (Arc::clone(&lasting.around), Arc::clone(&lasting.listing));
+        let loops = Loops::start(around, listing, &config, &fleet, fastrand::Rng::new());
+        Self { lasting, fleet, sinks, found, outcomes, loops }
     }
 
-    /// Reads the configuration anew whenever it is asked to. Ends only when a poller or a sink has ended
-    /// unasked.
+    /// Reads the configuration anew whenever it is asked to, and goes along with what is found in
+    /// organizations. Ends only when a loop or a sink has ended unasked.
     pub(super) async fn follow(&mut self, requests: &mut Requests) -> anyhow::Error {
         loop {
+            let next = self.found.next_turn(&self.config(), self.lasting.around.clock.now());
             tokio::select! {
-                ended = unasked(self.pollers.tasks()) => return ended,
+                ended = unasked(self.loops.tasks()) => return ended,
                 ended = unasked(self.sinks.tasks()) => return ended,
                 Some(request) = requests.next() => request.answer(self.reload().await),
+                Some(outcome) = self.outcomes.recv() => self.listed(outcome).await,
+                () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => self.catch_up().await,
             }
         }
     }
@@ -76,15 +91,26 @@ impl Generations {
     /// # Errors
     /// If a part of the daemon has ended: then all of it will.
     pub(super) async fn adopt(&mut self, next: Next) -> Result<(), Refused> {
-        let Next { config, fleet, succession, redefined, kept, webhooks, needed, chains } = next;
+        let Next { config, fleet, succession, redefined, kept, needed, fresh } = next;
         let Lasting { aws, store, around, .. } = &self.lasting;
         let ending = || Refused("regwatch is shutting down".to_owned());
+
+        let (webhooks, chains) = match fresh {
+            Some(Fresh { webhooks, chains, rosters }) => {
+                self.found.rosters = rosters;
+                (Some(webhooks), Some(chains))
+            }
+            None => (None, None),
+        };
+        let ended = self.found.ending(&self.fleet, &succession);
+        self.found.adopt(&self.fleet, &ended, &fleet, &succession);
 
         let (done, heard) = oneshot::channel();
         let now = around.clock.now();
         let adoption = tracker::Adoption {
             fleet: Arc::clone(&fleet),
             succession: Arc::clone(&succession),
+            ended,
             kept,
             now,
             done,
@@ -106,16 +132,18 @@ impl Generations {
 
         aws.set_max_in_flight(config.limits.max_in_flight);
         store.set_bounds(&config.store);
-        self.pollers.adopt(Arc::clone(&fleet), succession, redefined, config.start_window).await;
+        self.loops.adopt(&config, &fleet, succession, redefined).await;
         self.fleet = fleet;
-        self.sinks.adopt(webhooks).await;
-        self.lasting.metrics.config_loaded(now);
-        self.lasting.applied.send_replace(config);
+        if let Some(webhooks) = webhooks {
+            self.sinks.adopt(webhooks).await;
+            self.lasting.metrics.config_loaded(now);
+            self.lasting.applied.send_replace(config);
+        }
         Ok(())
     }
 
-    /// Tells the pollers to stop. What is left are the tasks, to be joined in their order.
+    /// Tells the loops to stop. What is left are the tasks, to be joined in their order.
     pub(super) fn end(self) -> (JoinSet<Option<String>>, Sinks) {
-        (self.pollers.end(), self.sinks)
+        (self.loops.end(), self.sinks)
     }
 }

@@ -10,7 +10,7 @@ use super::generation::{Generations, Lasting};
 use super::sinks::Opened;
 use super::warn_of_small_quotas;
 use crate::aws::{Chains, Needed};
-use crate::config::{Config, Warning};
+use crate::config::{Config, Rosters, Warning};
 use crate::model::{Fleet, Region, Succession};
 use crate::reload::Refused;
 use crate::service::Phase;
@@ -24,9 +24,17 @@ pub(super) struct Next {
     pub(super) redefined: Arc<HashSet<Arc<str>>>,
     /// What the store keeps of the targets that are new.
     pub(super) kept: Vec<(TargetKey, SavedState)>,
-    pub(super) webhooks: Opened,
     pub(super) needed: Needed,
+    /// What was read anew; `None` where only those are others who were found.
+    pub(super) fresh: Option<Fresh>,
+}
+
+/// What a configuration has that was read anew.
+pub(super) struct Fresh {
+    pub(super) webhooks: Opened,
     pub(super) chains: Chains,
+    /// Who belongs to its organizations, as far as is known.
+    pub(super) rosters: Rosters,
 }
 
 /// What a file says, and what that means for what is watched.
@@ -37,6 +45,7 @@ struct Read {
     succession: Succession,
     redefined: HashSet<Arc<str>>,
     needed: Needed,
+    rosters: Rosters,
 }
 
 impl Generations {
@@ -67,12 +76,16 @@ impl Generations {
         };
         let (before, fleet, region) =
             (Arc::clone(&applied.borrow()), Arc::clone(&self.fleet), aws.region().clone());
+        // What is known of organizations that were not there so far, but are from before.
+        let known = store.rosters().await.map_err(|error| refused(&error.into()))?;
+        let known = known.into_iter().map(|(name, saved)| (name, saved.roster));
+        let rosters: Rosters = known.chain(self.found.rosters.clone()).collect();
         // Tens of thousands of accounts take a while, and nobody else should wait for it.
         let read = spawn_blocking({
             let before = Arc::clone(&before);
-            move || read(&path, &before, &fleet, &region)
+            move || read(&path, &before, &fleet, &region, rosters)
         });
-        let Read { config, warnings, fleet, succession, redefined, needed } =
+        let Read { config, warnings, fleet, succession, redefined, needed, rosters } =
             read.await.map_err(|panic| refused(&panic.into()))?.map_err(|error| refused(&error))?;
         for warning in warnings {
             tracing::warn!("{warning}");
@@ -87,30 +100,31 @@ impl Generations {
                 return Err(Refused(Vec::from_iter(fixed.into_iter().chain(wrong)).join("\n")));
             }
         };
-        let kept = match succession.new_targets() {
-            [] => Vec::new(),
-            new => {
-                let new: HashSet<_> = new.iter().map(|&id| TargetKey::from(fleet.target(id))).collect();
-                let kept = store.states().await.map_err(|error| refused(&error.into()))?;
-                kept.into_iter().filter(|(key, _)| new.contains(key)).collect()
-            }
-        };
+        let kept = self.kept(&fleet, &succession).await.map_err(|error| refused(&error.into()))?;
         let chains = aws.chains(&config).await;
         // Last, since it takes effect at once; and it would by itself, when it is next looked at.
         door.reread().await.map_err(|error| refused(&error.into()))?;
         let (config, fleet) = (Arc::new(config), Arc::new(fleet));
         let (succession, redefined) = (Arc::new(succession), Arc::new(redefined));
-        Ok(Next { config, fleet, succession, redefined, kept, webhooks, needed, chains })
+        let fresh = Some(Fresh { webhooks, chains, rosters });
+        Ok(Next { config, fleet, succession, redefined, kept, needed, fresh })
     }
 }
 
-fn read(path: &Path, before: &Config, fleet: &Fleet, region: &Region) -> anyhow::Result<Read> {
+fn read(
+    path: &Path,
+    before: &Config,
+    fleet: &Fleet,
+    region: &Region,
+    mut rosters: Rosters,
+) -> anyhow::Result<Read> {
     let (config, warnings) = Config::load(path)?;
-    let next = Fleet { generation: fleet.generation.next(), ..config.fleet(region) };
+    rosters.retain(|name, _| config.organizations.iter().any(|organization| organization.name == *name));
+    let next = Fleet { generation: fleet.generation.next(), ..config.fleet_with(region, &rosters) };
     let redefined = config.redefined(before);
     let succession = Succession::between(fleet, &next, &redefined);
     let needed = Needed::of(&config, &next);
-    Ok(Read { config, warnings, fleet: next, succession, redefined, needed })
+    Ok(Read { config, warnings, fleet: next, succession, redefined, needed, rosters })
 }
 
 fn refused(error: &anyhow::Error) -> Refused {

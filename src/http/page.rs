@@ -28,7 +28,7 @@ use axum::routing::get;
 use jiff::Timestamp;
 
 use super::View;
-use crate::model::{Snapshot, TargetId, TargetState};
+use crate::model::{Organization, OrganizationState, Snapshot, TargetId, TargetState};
 
 /// The pages, and what they are made of.
 pub(super) fn router() -> Router<View> {
@@ -101,6 +101,11 @@ impl Look {
     /// Every target, in the order of the configuration.
     fn ids(&self) -> impl Iterator<Item = TargetId> + use<> {
         (0..).map(TargetId).take(self.snapshot.targets.len())
+    }
+
+    /// The organizations whose accounts are found, and what came of asking them.
+    fn organizations(&self) -> impl Iterator<Item = (&Organization, &OrganizationState)> {
+        self.snapshot.fleet.organizations.iter().zip(&self.snapshot.organizations)
     }
 
     /// Until when nothing is asked in the target's quota scope.

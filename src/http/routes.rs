@@ -74,7 +74,12 @@ async fn ready(State(view): State<View>) -> (StatusCode, String) {
     }
     let snapshot = view.snapshot.borrow().clone();
     let (begun, all) = snapshot.begun_scopes();
-    let text = format!("{begun} of {all} quota scopes have been asked, or are known from before\n");
+    let mut text = format!("{begun} of {all} quota scopes have been asked, or are known from before\n");
+    if !snapshot.organizations.is_empty() {
+        let begun = snapshot.organizations.iter().filter(|state| state.has_begun()).count();
+        let all = snapshot.organizations.len();
+        text = format!("{begun} of {all} organizations have been listed, or are known from before; {text}");
+    }
     match snapshot.is_ready() {
         true => (StatusCode::OK, format!("regwatch is ready: {text}")),
         false => (StatusCode::SERVICE_UNAVAILABLE, format!("regwatch is not ready: {text}")),

@@ -13,6 +13,7 @@ use prometheus::{Registry, TextEncoder};
 
 use super::account::{self, LabelColumn};
 use super::exposition::{Kind, Lines, head};
+use super::organization::{self, OrganizationRow};
 use super::scope::{self, ScopeRow};
 use super::sink::{self, SinkRow};
 use super::state;
@@ -48,6 +49,8 @@ pub(super) enum Rows {
     Target(fn(&mut Lines<'_>, &TargetRow<'_>)),
     /// The quota scopes, equal labels made one.
     Scope(fn(&mut Lines<'_>, &ScopeRow)),
+    /// The organizations whose accounts are found.
+    Organization(fn(&mut Lines<'_>, &OrganizationRow<'_>)),
     /// The sinks.
     Sink(fn(&mut Lines<'_>, &SinkRow<'_>)),
 }
@@ -56,8 +59,14 @@ pub(super) enum Rows {
 const BYTES_PER_TARGET: usize = 4_200;
 
 /// The families in the order of the page.
-const FAMILIES: [&[Family]; 5] =
-    [&state::FAMILIES, &account::FAMILIES, &target::FAMILIES, &scope::FAMILIES, &sink::FAMILIES];
+const FAMILIES: [&[Family]; 6] = [
+    &state::FAMILIES,
+    &account::FAMILIES,
+    &target::FAMILIES,
+    &organization::FAMILIES,
+    &scope::FAMILIES,
+    &sink::FAMILIES,
+];
 
 /// A metrics page, as an iterator over its pieces; put together they are the page.
 #[must_use = "a page is written by iterating over it"]
@@ -136,6 +145,11 @@ impl Page {
                 let id = TargetId(u32::try_from(row).expect("a target's place fits its id"));
                 write(&mut lines, &TargetRow { target, state, id, snapshot: &self.snapshot, now: self.now });
             }),
+            Rows::Organization(write) => {
+                let known =
+                    self.snapshot.fleet.organizations.iter().zip(&self.snapshot.organizations).nth(row);
+                known.map(|(organization, state)| write(&mut lines, &OrganizationRow { organization, state }))
+            }
             Rows::Scope(write) => self.scopes.get(row).map(|scope| write(&mut lines, scope)),
             Rows::Sink(write) => {
                 let progress = self.sinks.get(row);

@@ -51,6 +51,38 @@ pub fn of_failure(target: &Target, failure: &Failure) -> String {
     }
 }
 
+/// What helps against a failure to list an organization.
+pub fn of_listing(failure: &Failure) -> String {
+    const HOST: &str = "organizations.us-east-1.amazonaws.com";
+    let said = Said::read(&failure.message);
+    match failure.reason {
+        FailureReason::AccessDenied => "Allow it what `regwatch iam` prints for its identity, which has to be of the \
+                                        management account or of a delegated administrator."
+            .to_owned(),
+        FailureReason::Credentials => {
+            let whom = said.refused().map_or_else(|| "its identity".to_owned(), Refused::whom);
+            format!("There are no credentials to call with: look at what AWS says of {whom}, and at the environment.")
+        }
+        FailureReason::Throttled => "AWS throttles the lists of the organization, which all of its tools share: list it \
+                                     more seldom (`refresh`), or lower `organizations_requests_per_second`."
+            .to_owned(),
+        FailureReason::Timeout | FailureReason::Unreachable => way_to(HOST),
+        FailureReason::ServerError | FailureReason::Unavailable => {
+            "AWS has trouble of its own with Organizations. It is tried again; if it lasts, see the AWS Health Dashboard."
+                .to_owned()
+        }
+        FailureReason::MalformedReply => format!(
+            "Something other than AWS seems to answer: look at HTTPS_PROXY, at AWS_ENDPOINT_URL, and at what stands \
+             between here and {HOST}."
+        ),
+        FailureReason::InvalidRequest | FailureReason::WrongAccount | FailureReason::Other => {
+            "Compare the configuration of the organization with what the AWS console shows of it: whether the account \
+             is in one, and what its units are called."
+                .to_owned()
+        }
+    }
+}
+
 /// What a state asks for; `None` where all is well, or time is all it takes.
 pub fn of_state(reading: &ResourceReading) -> Option<&'static str> {
     match (reading.status, reading.resource) {

@@ -42,11 +42,14 @@ pub enum TransitionKind {
     /// The state is the one before, but AWS's modification time moved: it changed and came back
     /// between two polls.
     Modified,
+    /// The resource is not watched any more, since its account has left its organization. The state is the
+    /// last that was known.
+    Ended,
 }
 
 impl TransitionKind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::FirstSeen, Self::Changed, Self::Modified];
+    pub const ALL: [Self; 4] = [Self::FirstSeen, Self::Changed, Self::Modified, Self::Ended];
 
     /// The word for it.
     pub const fn as_str(self) -> &'static str {
@@ -54,6 +57,7 @@ impl TransitionKind {
             Self::FirstSeen => "first_seen",
             Self::Changed => "changed",
             Self::Modified => "modified",
+            Self::Ended => "ended",
         }
     }
 }
@@ -145,6 +149,7 @@ impl Event {
     pub fn absorb(&mut self, later: Self) {
         let Transition { kind, from, previous_since, .. } = self.transition;
         let kind = match kind {
+            _ if later.transition.kind == TransitionKind::Ended => TransitionKind::Ended,
             TransitionKind::FirstSeen => TransitionKind::FirstSeen,
             _ if from == Some(later.transition.to) => TransitionKind::Modified,
             _ => TransitionKind::Changed,
@@ -200,7 +205,7 @@ mod tests {
     #[test]
     fn two_steps_become_one_from_the_first_state_to_the_last() {
         use Status::{Active, Closed, Suspended};
-        use TransitionKind::{Changed, FirstSeen, Modified};
+        use TransitionKind::{Changed, Ended, FirstSeen, Modified};
         let away = |from| event(Changed, from, Suspended, 20);
         for (first, to, kind) in [
             (away(Some(Active)), Closed, Changed),
@@ -215,6 +220,14 @@ mod tests {
             assert_eq!(previous_since, first.transition.previous_since);
             assert_eq!(observed_at.as_second(), 30);
         }
+        // An end is one, whatever came before it; and what begins anew after one has changed.
+        let end = |status| event(Ended, Some(status), status, 30);
+        let mut one = away(Some(Active));
+        one.absorb(end(Suspended));
+        assert_eq!((one.transition.kind, one.transition.from), (Ended, Some(Active)));
+        let mut one = end(Active);
+        one.absorb(event(FirstSeen, None, Closed, 40));
+        assert_eq!((one.transition.kind, one.transition.from), (Changed, Some(Active)));
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub enum Report {
         /// How that is paced after it.
         pacing: Pacing,
     },
-    /// The pacing of a scope without targets, STS, has changed.
+    /// The pacing of a scope without targets, STS or Organizations, has changed.
     Paced {
         /// Which fleet the scope is of.
         generation: Generation,
@@ -39,6 +39,15 @@ pub enum Report {
     },
     /// Credentials were fetched, or why they could not be.
     Refreshed(Result<(), FailureReason>),
+    /// An organization was asked for its accounts. When it was successful, they are those of the fleet.
+    Listed {
+        /// The organization's name.
+        organization: Arc<str>,
+        /// When the listing ended.
+        at: Timestamp,
+        /// Why it failed, if it did.
+        outcome: Result<(), Failure>,
+    },
 }
 
 /// One poll of one target, as its poller reports it.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    AccountId, Caller, Details, Failure, FailureReason, Fleet, Pacing, Poll, Reading, Resource,
-    ResourceReading, Shelves, Status, TargetId, Transition, TransitionKind,
+    AccountId, Caller, Details, Failure, FailureReason, Fleet, OrganizationState, Pacing, Poll, Reading,
+    Resource, ResourceReading, Shelves, Status, TargetId, Transition, TransitionKind,
 };
 
 /// What is known of a resource.
@@ -136,6 +136,14 @@ impl TargetState {
         transitions
     }
 
+    /// What is told when it is not watched any more: the end of each resource that was known.
+    pub fn ended(&self, now: Timestamp) -> Vec<Transition> {
+        let end = |state: &ResourceState| {
+            transition(TransitionKind::Ended, Some(state), &state.reading, now, self.modified_at)
+        };
+        self.resources.iter().map(end).collect()
+    }
+
     /// Whether both say the same of what AWS last told, whenever it was told and how often it was asked.
     pub fn knows_the_same_as(&self, other: &Self) -> bool {
         let told = |state: &Self| (state.created_at, state.modified_at);
@@ -212,6 +220,8 @@ pub struct Snapshot {
     pub targets: Shelves<Arc<TargetState>>,
     /// What is known of each quota scope; a [`super::ScopeId`] is an index.
     pub scopes: Shelves<ScopeState>,
+    /// What is known of asking each organization; in the order of [`Fleet::organizations`].
+    pub organizations: Vec<OrganizationState>,
     /// Since when each target has been watched: silence is measured from here until the first answer.
     pub watched_since: Arc<[Timestamp]>,
     /// Whether there was something to show of every scope before the latest generation took over. Who was
@@ -233,7 +243,8 @@ impl Snapshot {
             pacing: Pacing { allowed: scope.limit, ..Pacing::default() },
         });
         let watched_since = vec![now; fleet.targets.len()].into();
-        Self { targets, scopes: scopes.collect(), fleet, watched_since, was_ready: false }
+        let organizations = vec![OrganizationState::default(); fleet.organizations.len()];
+        Self { targets, scopes: scopes.collect(), organizations, fleet, watched_since, was_ready: false }
     }
 
     /// When the target was last heard of: its last answer, or when it began to be watched.
@@ -242,18 +253,29 @@ impl Snapshot {
         self.targets[place].last_success.unwrap_or(self.watched_since[place])
     }
 
-    /// Whether the target has not answered for as long as its configuration allows.
+    /// Whether the target has not answered for as long as its configuration allows. One that is leaving is
+    /// not asked.
     pub fn is_stale(&self, id: TargetId, now: Timestamp) -> bool {
+        if self.fleet.leaving.contains_key(&id) {
+            return false;
+        }
         let allowed = self.fleet.target(id).polling.stale_after;
         now.duration_since(self.silent_since(id))
             >= SignedDuration::try_from(allowed).unwrap_or(SignedDuration::MAX)
     }
 
     /// Whether there is, or was before the last reload, something to show of every quota scope that has
-    /// targets.
+    /// targets, and something to go by of who belongs to each organization.
     pub fn is_ready(&self) -> bool {
         let (begun, all) = self.begun_scopes();
-        self.was_ready || begun == all
+        let has_begun = OrganizationState::has_begun;
+        self.was_ready || (begun == all && self.organizations.iter().all(has_begun))
+    }
+
+    /// What is known of asking an organization, by its name.
+    pub fn organization_mut(&mut self, name: &str) -> Option<&mut OrganizationState> {
+        let place = self.fleet.organizations.iter().position(|organization| *organization.name == *name)?;
+        Some(&mut self.organizations[place])
     }
 
     /// Of how many quota scopes there is something to show, and how many have targets: its first attempt

@@ -102,6 +102,13 @@ impl Snapshot {
             state.pacing.allowed = if is_learnt { state.pacing.allowed.min(limit) } else { limit };
             next.scopes[now.0 as usize] = state;
         }
+        let asked = self.fleet.organizations.iter().zip(&self.organizations);
+        let asked: HashMap<_, _> = asked.map(|(organization, state)| (&organization.name, state)).collect();
+        for (organization, state) in next.fleet.organizations.iter().zip(&mut next.organizations) {
+            if let Some(asked) = asked.get(&organization.name) {
+                state.clone_from(asked);
+            }
+        }
         Self { watched_since: watched_since.into(), was_ready: self.is_ready(), ..next }
     }
 }

@@ -6,11 +6,18 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Resource;
+use jiff::Timestamp;
+
+use super::{Organization, Resource};
 
 /// A 12-digit AWS account id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountId(u64);
+
+impl AccountId {
+    /// An id that AWS gives to nobody: for where no account is meant, and nothing depends on it.
+    pub const NOBODY: Self = Self(0);
+}
 
 impl fmt::Display for AccountId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -115,6 +122,8 @@ pub enum Service {
     Account,
     /// AWS Security Token Service.
     Sts,
+    /// AWS Organizations.
+    Organizations,
 }
 
 impl Service {
@@ -124,7 +133,13 @@ impl Service {
             Self::FleetWise => "iotfleetwise",
             Self::Account => "account",
             Self::Sts => "sts",
+            Self::Organizations => "organizations",
         }
+    }
+
+    /// Whether its calls are polls of targets.
+    pub const fn is_polled(self) -> bool {
+        matches!(self, Self::FleetWise | Self::Account)
     }
 }
 
@@ -208,7 +223,7 @@ pub struct Scope {
     pub limit: f64,
     /// What the configured cadence asks for when all targets are settled, in requests per second.
     pub wanted: f64,
-    /// The targets polled through this scope; empty for STS.
+    /// The targets polled through this scope, in ascending order; none for STS and Organizations.
     pub targets: Vec<TargetId>,
 }
 
@@ -238,6 +253,11 @@ pub struct Fleet {
     pub scopes: Vec<Scope>,
     /// The STS scope of each identity that calls STS, by the identity's name.
     pub sts_scopes: BTreeMap<Arc<str>, ScopeId>,
+    /// The organizations whose accounts are found.
+    pub organizations: Vec<Organization>,
+    /// The targets of accounts that have left their organization, and since when. They are shown until the
+    /// grace is over, and not polled.
+    pub leaving: BTreeMap<TargetId, Timestamp>,
 }
 
 impl Fleet {

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::step::{Due, Work};
 use super::{Course, Poller, most_steps};
+use crate::config::Organization;
 use crate::model::{Fleet, Scope, ScopeId, Succession, TargetId};
 use crate::probe::Prober;
 use crate::schedule::{Answer, Cadence, DueQueue, interval};
@@ -29,6 +30,8 @@ pub struct Assignment {
     pub succession: Arc<Succession>,
     /// The identities that stand for somebody else than in the generation before.
     pub redefined: Arc<HashSet<Arc<str>>>,
+    /// The organizations whose accounts are found.
+    pub organizations: Vec<Arc<Organization>>,
     /// Over how long the first polls of what is new are spread.
     pub start_window: Duration,
     /// Never used, and dropped with the assignment: its receiver hears when the last poller has let go.
@@ -135,10 +138,11 @@ struct Passage<'a> {
 }
 
 impl Passage<'_> {
-    /// What a target is now; `None` if it has gone, or to another scope.
+    /// What a target is now; `None` if it has gone, or to another scope, or is not asked any more.
     fn of(&self, old: TargetId) -> Option<TargetId> {
         let new = self.next.succession.target(old)?;
-        (self.next.fleet.target(new).scope == self.scope).then_some(new)
+        let fleet = &self.next.fleet;
+        (fleet.target(new).scope == self.scope && !fleet.leaving.contains_key(&new)).then_some(new)
     }
 
     /// The same for one that is about to be asked. If somebody else asks for it now, it begins anew, as

@@ -25,8 +25,12 @@ impl Cadence {
     /// The place of a target on a grid that starts at `anchor`, which all targets share.
     pub fn new(target: &Target, anchor: Instant) -> Self {
         let account = target.account.id.to_string();
-        let key = [account.as_str(), target.probe.as_str(), target.region_str()];
-        Self { anchor, fraction: stable_hash(key) }
+        Self::of([account.as_str(), target.probe.as_str(), target.region_str()], anchor)
+    }
+
+    /// The place of whatever is named by these parts.
+    pub fn of(name: [&str; 3], anchor: Instant) -> Self {
+        Self { anchor, fraction: stable_hash(name) }
     }
 
     /// When a target that is watched from now on is asked first: at its place in the start-up window.

@@ -27,8 +27,8 @@ pub(super) fn get_govcloud_account_information(ask: &Ask<'_>, world: &World) -> 
                      regular expression pattern: \\d{{12}}"
                 ))
             })?;
-            if world.management != Some(caller) || !world.is_member(account) {
-                return Err(ask.denied(&resource(world, account)));
+            if world.management != Some(caller) || !world.is_member(account, ask.now) {
+                return Err(ask.denied(&resource(ask, world, account)));
             }
             if account == caller {
                 return Err(invalid("The management account can't be specified with the StandardAccountId"));
@@ -47,9 +47,9 @@ pub(super) fn get_govcloud_account_information(ask: &Ask<'_>, world: &World) -> 
     })))
 }
 
-fn resource(world: &World, account: AccountId) -> String {
+fn resource(ask: &Ask<'_>, world: &World, account: AccountId) -> String {
     match world.management {
-        Some(management) if world.is_member(account) => {
+        Some(management) if world.is_member(account, ask.now) => {
             format!("arn:aws:account::{management}:account/{}/{account}", World::ORGANIZATION)
         }
         _ => format!("arn:aws:account::{account}:account"),

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use super::change::changes;
 use super::shared::Shared;
-use super::{Call, Change, Fault, GovCloudState, Operation, Quota, Registration, Script, Service};
+use super::{
+    Call, Change, Fault, GovCloudState, MemberState, Operation, Quota, Registration, Script, Service,
+};
 use crate::clock::Clock;
 use crate::model::{AccountId, Region};
 
@@ -49,8 +51,8 @@ impl Control {
     pub fn set_registration(&self, account: AccountId, region: &Region, registration: Option<Registration>) {
         let now = self.now();
         let mut state = self.shared.state();
-        let account = state.world.accounts.get_mut(&account).expect("the account exists in the world");
-        let script = account.registrations.entry(region.clone()).or_insert_with(|| Script::new(None));
+        let script =
+            state.account(account).registrations.entry(region.clone()).or_insert_with(|| Script::new(None));
         script.set(now, registration);
     }
 
@@ -60,9 +62,33 @@ impl Control {
     /// If there is no such account.
     pub fn set_govcloud(&self, account: AccountId, govcloud: Option<GovCloudState>) {
         let now = self.now();
-        let mut state = self.shared.state();
-        let account = state.world.accounts.get_mut(&account).expect("the account exists in the world");
-        account.govcloud.set(now, govcloud);
+        self.shared.state().account(account).govcloud.set(now, govcloud);
+    }
+
+    /// Lets an account join the organization, or leave it.
+    ///
+    /// # Panics
+    /// If there is no such account.
+    pub fn set_member(&self, account: AccountId, is_member: bool) {
+        let now = self.now();
+        self.shared.state().account(account).membership.set(now, is_member);
+    }
+
+    /// Gives an account another state in its organization from now on.
+    ///
+    /// # Panics
+    /// If there is no such account.
+    pub fn set_member_state(&self, account: AccountId, member: MemberState) {
+        let now = self.now();
+        self.shared.state().account(account).state.set(now, member);
+    }
+
+    /// Gives an account another tag in its organization, in the place of one of that key.
+    ///
+    /// # Panics
+    /// If there is no such account.
+    pub fn set_tag(&self, account: AccountId, key: &str, value: &str) {
+        self.shared.state().account(account).tags.insert(key.to_owned(), value.to_owned());
     }
 
     /// Lets the sessions that STS opens from now on last so long, whatever was asked for.

@@ -80,7 +80,13 @@ fn named(operation: Operation, input: &Input) -> Option<AccountId> {
     match operation {
         Operation::GetGovCloudAccountInformation => account::named(input),
         Operation::AssumeRole => sts::role(input).map(|(account, _)| account),
-        Operation::GetRegisterAccountStatus | Operation::GetCallerIdentity | Operation::ListAccounts => None,
+        Operation::ListTagsForResource => organizations::named(input),
+        Operation::GetRegisterAccountStatus
+        | Operation::GetCallerIdentity
+        | Operation::ListAccounts
+        | Operation::ListRoots
+        | Operation::ListOrganizationalUnitsForParent
+        | Operation::ListAccountsForParent => None,
     }
 }
 
@@ -161,6 +167,10 @@ impl Accepted<'_> {
             Operation::AssumeRole => sts::assume_role(&ask, world, keys, *session_lifetime),
             Operation::GetCallerIdentity => Ok(sts::get_caller_identity(&ask)),
             Operation::ListAccounts => organizations::list_accounts(&ask, world),
+            Operation::ListRoots => organizations::list_roots(&ask, world),
+            Operation::ListOrganizationalUnitsForParent => organizations::list_units(&ask, world),
+            Operation::ListAccountsForParent => organizations::list_accounts_for_parent(&ask, world),
+            Operation::ListTagsForResource => organizations::list_tags(&ask, world),
         }
     }
 }

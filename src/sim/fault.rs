@@ -42,8 +42,8 @@ pub enum Fault {
     EmptyObject,
     /// The right answer, with a state that no released SDK knows. (STS has no states: its answer is right.)
     UnknownEnum,
-    /// The right answer, about another account. (`GetGovCloudAccountInformation` and `ListAccounts` do not
-    /// tell which account they are about: their answer is right.)
+    /// The right answer, about another account. (`GetGovCloudAccountInformation` and the lists of
+    /// Organizations do not tell which account they are about: their answer is right.)
     WrongAccount,
 }
 

@@ -65,16 +65,37 @@ pub enum Operation {
     GetCallerIdentity,
     /// Organizations `ListAccounts`.
     ListAccounts,
+    /// Organizations `ListRoots`.
+    ListRoots,
+    /// Organizations `ListOrganizationalUnitsForParent`.
+    ListOrganizationalUnitsForParent,
+    /// Organizations `ListAccountsForParent`.
+    ListAccountsForParent,
+    /// Organizations `ListTagsForResource`.
+    ListTagsForResource,
 }
 
 impl Operation {
+    /// Those of Organizations.
+    const OF_ORGANIZATIONS: [Self; 5] = [
+        Self::ListAccounts,
+        Self::ListRoots,
+        Self::ListOrganizationalUnitsForParent,
+        Self::ListAccountsForParent,
+        Self::ListTagsForResource,
+    ];
+
     /// The service that it belongs to.
     pub const fn service(self) -> Service {
         match self {
             Self::GetRegisterAccountStatus => Service::FleetWise,
             Self::GetGovCloudAccountInformation => Service::Account,
             Self::AssumeRole | Self::GetCallerIdentity => Service::Sts,
-            Self::ListAccounts => Service::Organizations,
+            Self::ListAccounts
+            | Self::ListRoots
+            | Self::ListOrganizationalUnitsForParent
+            | Self::ListAccountsForParent
+            | Self::ListTagsForResource => Service::Organizations,
         }
     }
 
@@ -86,6 +107,10 @@ impl Operation {
             Self::AssumeRole => "AssumeRole",
             Self::GetCallerIdentity => "GetCallerIdentity",
             Self::ListAccounts => "ListAccounts",
+            Self::ListRoots => "ListRoots",
+            Self::ListOrganizationalUnitsForParent => "ListOrganizationalUnitsForParent",
+            Self::ListAccountsForParent => "ListAccountsForParent",
+            Self::ListTagsForResource => "ListTagsForResource",
         }
     }
 
@@ -118,8 +143,9 @@ pub(super) fn route(parts: &Parts, body: &[u8]) -> Option<Routed> {
         {
             json(Operation::GetRegisterAccountStatus)
         }
-        ("/", "AWSOrganizationsV20161128.ListAccounts") if content_type == "application/x-amz-json-1.1" => {
-            json(Operation::ListAccounts)
+        ("/", target) if content_type == "application/x-amz-json-1.1" => {
+            let name = target.strip_prefix("AWSOrganizationsV20161128.")?;
+            json(Operation::OF_ORGANIZATIONS.into_iter().find(|operation| operation.name() == name)?)
         }
         ("/", "") if content_type.starts_with("application/x-www-form-urlencoded") => {
             let pairs = form_urlencoded::parse(body);

@@ -39,7 +39,8 @@ struct Bucket {
 
 impl Default for Quotas {
     /// Those that AWS publishes: FleetWise 20/s (L-6ED070A2), STS 600/s, Account Management 3/s for the
-    /// siblings of `GetGovCloudAccountInformation`. That of `ListAccounts` is not published.
+    /// siblings of `GetGovCloudAccountInformation`. For those of Organizations a guess
+    /// stands here.
     fn default() -> Self {
         let published = [
             (Service::FleetWise, 20.0),

@@ -6,10 +6,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::World;
 use super::principal::Keys;
 use super::record::Record;
+use super::{Account, World};
 use crate::clock::Clock;
+use crate::model::AccountId;
 
 /// One simulation.
 #[derive(Debug)]
@@ -30,6 +31,13 @@ pub(super) struct State {
     pub(super) record: Record,
     /// How long sessions last, whatever was asked for.
     pub(super) session_lifetime: Option<Duration>,
+}
+
+impl State {
+    /// An account that exists.
+    pub(super) fn account(&mut self, id: AccountId) -> &mut Account {
+        self.world.accounts.get_mut(&id).expect("the account exists in the world")
+    }
 }
 
 impl Shared {

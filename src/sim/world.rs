@@ -1,6 +1,6 @@
 //! What exists in the simulated AWS when it starts, and what will happen to it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -37,7 +37,13 @@ impl World {
     /// An account of the organization.
     #[must_use]
     pub fn member(self, account: Account) -> Self {
-        self.with(Account { is_member: true, ..account })
+        self.joining(account, Script::new(true))
+    }
+
+    /// An account that is of the organization as the script has it.
+    #[must_use]
+    pub fn joining(self, account: Account, membership: Script<bool>) -> Self {
+        self.with(Account { membership, ..account })
     }
 
     /// An account of nobody's organization.
@@ -73,8 +79,15 @@ impl World {
         self
     }
 
-    pub(super) fn is_member(&self, account: AccountId) -> bool {
-        self.management.is_some() && self.accounts.get(&account).is_some_and(|account| account.is_member)
+    pub(super) fn is_member(&self, account: AccountId, now: Duration) -> bool {
+        let is_member = |account: &Account| *account.membership.at(now);
+        self.management.is_some() && self.accounts.get(&account).is_some_and(is_member)
+    }
+
+    /// Every organizational unit, by its path; one is there as long as an account is meant to be in it.
+    pub(super) fn units(&self) -> BTreeSet<&str> {
+        let paths = self.accounts.values().map(|account| account.unit.as_str());
+        paths.flat_map(ancestry).collect()
     }
 
     fn with(mut self, account: Account) -> Self {
@@ -88,12 +101,15 @@ impl World {
 pub struct Account {
     pub(super) id: AccountId,
     pub(super) name: String,
-    pub(super) state: MemberState,
+    pub(super) state: Script<MemberState>,
+    /// The organizational unit that it is in, by its path; empty for the root.
+    pub(super) unit: String,
+    pub(super) tags: BTreeMap<String, String>,
     pub(super) keys: Vec<AccessKey>,
     pub(super) roles: HashMap<String, Role>,
     pub(super) registrations: HashMap<Region, Script<Option<Registration>>>,
     pub(super) govcloud: Script<Option<GovCloudState>>,
-    is_member: bool,
+    pub(super) membership: Script<bool>,
 }
 
 impl Account {
@@ -102,19 +118,35 @@ impl Account {
         Self {
             id,
             name: name.to_owned(),
-            state: MemberState::Active,
+            state: Script::new(MemberState::Active),
+            unit: String::new(),
+            tags: BTreeMap::new(),
             keys: Vec::new(),
             roles: HashMap::new(),
             registrations: HashMap::new(),
             govcloud: Script::new(None),
-            is_member: false,
+            membership: Script::new(false),
         }
     }
 
-    /// What Organizations says of it.
+    /// What Organizations says of it, over time.
     #[must_use]
-    pub fn state(mut self, state: MemberState) -> Self {
+    pub fn state(mut self, state: Script<MemberState>) -> Self {
         self.state = state;
+        self
+    }
+
+    /// Where it is in its organization: the names of units from the root down, such as `/Vehicles/Prod`.
+    #[must_use]
+    pub fn unit(mut self, path: &str) -> Self {
+        self.unit = path.to_owned();
+        self
+    }
+
+    /// A tag that Organizations keeps of it.
+    #[must_use]
+    pub fn tag(mut self, key: &str, value: &str) -> Self {
+        self.tags.insert(key.to_owned(), value.to_owned());
         self
     }
 
@@ -145,6 +177,12 @@ impl Account {
         self.govcloud = script;
         self
     }
+}
+
+/// A path and all that it leads through, but for the root.
+pub(super) fn ancestry(path: &str) -> impl Iterator<Item = &str> {
+    let ends = path.match_indices('/').map(|(at, _)| at).filter(|at| *at > 0);
+    ends.map(|end| &path[..end]).chain((!path.is_empty()).then_some(path))
 }
 
 /// A long-term access key.

@@ -21,7 +21,7 @@ pub struct CloudEvent {
     pub id: String,
     /// Who tells: always `/regwatch`.
     pub source: &'static str,
-    /// `dev.regwatch.resource.first_seen`, `.changed` or `.modified`.
+    /// `dev.regwatch.resource.first_seen`, `.changed`, `.modified` or `.ended`.
     #[serde(rename = "type")]
     pub event_type: &'static str,
     /// What it is about: `account/probe/region/resource`, or `account/probe/resource` where the probe
@@ -41,7 +41,8 @@ pub struct CloudEvent {
 pub struct EventData {
     /// The place in the event log: from 1, growing, with gaps where events were not wanted.
     pub sequence: u64,
-    /// `first_seen`, `changed`, or `modified` for a change that was gone by the next poll.
+    /// `first_seen`, `changed`, `modified` for a change that was gone by the next poll, or `ended` where the
+    /// account has left its organization and is not watched any more.
     pub kind: &'static str,
     /// The account's 12 digits.
     pub account_id: String,
@@ -103,6 +104,7 @@ impl From<&Entry> for CloudEvent {
                 TransitionKind::FirstSeen => "dev.regwatch.resource.first_seen",
                 TransitionKind::Changed => "dev.regwatch.resource.changed",
                 TransitionKind::Modified => "dev.regwatch.resource.modified",
+                TransitionKind::Ended => "dev.regwatch.resource.ended",
             },
             subject: subject(event),
             time: event.transition.observed_at.to_string(),

@@ -41,5 +41,6 @@ fn write(Entry { sequence, event }: &Entry) {
         TransitionKind::FirstSeen => line!(info, "first seen"),
         TransitionKind::Changed => line!(info, "state changed"),
         TransitionKind::Modified => line!(info, "changed and came back between two polls"),
+        TransitionKind::Ended => line!(info, "not watched any more: the account has left its organization"),
     }
 }

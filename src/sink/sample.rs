@@ -58,7 +58,7 @@ pub(super) fn entry(
     let from = match kind {
         TransitionKind::FirstSeen => None,
         TransitionKind::Changed => Status::ALL.into_iter().find(|from| from.successors().contains(&to)),
-        TransitionKind::Modified => Some(to),
+        TransitionKind::Modified | TransitionKind::Ended => Some(to),
     };
     let is_failure = to == Status::RegistrationFailure;
     let event = Event {

@@ -33,6 +33,8 @@ pub struct Step {
     pub previous_since: Option<Timestamp>,
     /// When it was seen.
     pub at: Timestamp,
+    /// Whether it is where the watching ended: nothing was known from then on.
+    pub is_end: bool,
 }
 
 /// What became of some targets.

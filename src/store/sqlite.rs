@@ -2,6 +2,7 @@
 
 mod history;
 mod inspect;
+mod members;
 mod prune;
 mod read;
 mod row;

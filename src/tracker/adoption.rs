@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Tracker;
 use super::saved::restore;
-use crate::model::{Caller, Fleet, Generation, Report, ScopeId, Succession, TargetId};
+use crate::model::{Caller, Event, Fleet, Generation, Report, ScopeId, Succession, TargetId};
 use crate::store::{Ledger, SavedState, TargetKey};
 
 /// What the tracker is told of another generation, before any poller is.
@@ -17,6 +17,8 @@ pub struct Adoption {
     pub fleet: Arc<Fleet>,
     /// What became of what has been watched so far.
     pub succession: Arc<Succession>,
+    /// Who of those that have been watched so far has come to an end, and is not only watched no more.
+    pub ended: Vec<TargetId>,
     /// What the store keeps of the targets that are new. It is read once the adoption before is done.
     pub kept: Vec<(TargetKey, SavedState)>,
     /// The time.
@@ -42,9 +44,14 @@ impl<L: Ledger + Clone> Tracker<L> {
             let Ok(report) = reports.try_recv() else { break };
             self.take(report);
         }
-        let Adoption { fleet, succession, kept, now, done } = adoption;
+        let Adoption { fleet, succession, ended, kept, now, done } = adoption;
         let next = self.snapshot.under(fleet, &succession, now);
         let before = std::mem::replace(&mut self.snapshot, next);
+        for id in ended {
+            let (target, state) = (before.fleet.target(id), &before.targets[id.0 as usize]);
+            let events = state.ended(now).into_iter().map(|end| Event::new(target, end, &state.details));
+            self.outbox.end(id, target, events);
+        }
         self.outbox.adopt(&succession, &before);
         // What had not been written when the store was read is newer than what had, so it comes last.
         let unwritten: Vec<_> = succession

@@ -100,6 +100,18 @@ impl<L: Ledger + Clone> Outbox<L> {
         self.count();
     }
 
+    /// A target has come to its end: its events say so, and nothing of it is kept.
+    pub(super) fn end(&mut self, id: TargetId, target: &Target, events: impl IntoIterator<Item = Event>) {
+        for waiting in self.all_mut() {
+            waiting.drop_state(id);
+        }
+        self.waiting.end(target.into());
+        for event in events {
+            self.waiting.push(event);
+        }
+        self.count();
+    }
+
     /// Another generation takes over. What is not written yet of targets that are gone still will be.
     pub(super) fn adopt(&mut self, succession: &Succession, before: &Snapshot) {
         for waiting in self.all_mut() {

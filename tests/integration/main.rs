@@ -5,6 +5,7 @@ mod api;
 mod config;
 mod credentials;
 mod delivery;
+mod discovery;
 mod door;
 #[path = "../support/event.rs"]
 mod event;

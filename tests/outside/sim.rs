@@ -72,9 +72,9 @@ fn world() -> World {
         MemberState::PendingClosure,
         MemberState::Closed,
     ];
-    let others = (0..25)
-        .zip(states.iter().cycle())
-        .map(|(index, state)| Account::new(account(&format!("2000000000{index:02}")), "other").state(*state));
+    let others = (0..25).zip(states.iter().cycle()).map(|(index, state)| {
+        Account::new(account(&format!("2000000000{index:02}")), "other").state(Script::new(*state))
+    });
     let world = World::new().management(hub).member(member).outsider(outsider);
     let world = others.fold(world, World::member);
     let roomy = Quota::per_second(1000.0);

@@ -10,11 +10,14 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use regwatch::config::Config;
-use regwatch::daemon::Pollers;
+use regwatch::aws::{List, Listed};
+use regwatch::daemon::Loops;
+use regwatch::discovery;
 use regwatch::liveness::Liveness;
 use regwatch::metrics::Metrics;
-use regwatch::model::{Fleet, Region, Report, Snapshot, Succession};
+use regwatch::model::{Failure, Fleet, Region, Report, Snapshot, Succession};
 use regwatch::poller::Surroundings;
+use regwatch::probe::Directory;
 use regwatch::store::TargetKey;
 use regwatch::tracker::{Adoption, Tracker, restore};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -29,13 +32,22 @@ use super::settings::{Ms, Settings, hub_account};
 /// As the daemon's.
 const REPORTS: usize = 1024;
 
+/// Whom the configurations of this world, which name no organization, never ask.
+struct Nobody;
+
+impl Directory for Nobody {
+    async fn list(&self, _: Arc<str>, _: List, _: Option<String>) -> Result<Listed, Failure> {
+        panic!("there is no organization to list")
+    }
+}
+
 pub(crate) struct Life {
     aws: Aws,
     paper: Paper,
     around: Arc<Surroundings<Aws>>,
     config: Config,
     fleet: Arc<Fleet>,
-    pollers: Pollers<Aws>,
+    loops: Loops<Aws, Nobody>,
     to_tracker: mpsc::Sender<Adoption>,
     tracker: JoinSet<()>,
     look: watch::Receiver<Arc<Snapshot>>,
@@ -88,19 +100,23 @@ impl Life {
         let (tracker, look) = Tracker::new(snapshot, paper.clone(), Arc::clone(&metrics), &liveness);
         let (reports, received) = mpsc::channel(REPORTS);
         let (to_tracker, adoptions) = mpsc::channel(1);
-        let around =
-            Arc::new(Surroundings { prober: aws.clone(), reports, liveness, clock, anchor: Instant::now() });
-        let pollers = Pollers::start(
-            Arc::clone(&around),
-            Arc::clone(&fleet),
-            config.start_window,
-            Rng::with_seed(seed),
-        );
+        let anchor = Instant::now();
+        let listing = discovery::Surroundings {
+            directory: Nobody,
+            outcomes: mpsc::channel(1).0,
+            reports: reports.clone(),
+            liveness: Arc::clone(&liveness),
+            clock,
+            anchor,
+        };
+        let around = Arc::new(Surroundings { prober: aws.clone(), reports, liveness, clock, anchor });
+        let (polling, listing) = (Arc::clone(&around), Arc::new(listing));
+        let loops = Loops::start(polling, listing, &config, &fleet, Rng::with_seed(seed));
         let mut tasks = JoinSet::new();
         tasks.spawn(tracker.run(received, adoptions));
         let (aws, paper) = (aws.clone(), paper.clone());
         let life =
-            Self { aws, paper, around, config, fleet, pollers, to_tracker, tracker: tasks, look, metrics };
+            Self { aws, paper, around, config, fleet, loops, to_tracker, tracker: tasks, look, metrics };
         life.name_callers(settings).await;
         life
     }
@@ -132,6 +148,7 @@ impl Life {
         let adoption = Adoption {
             fleet: Arc::clone(&next),
             succession: Arc::clone(&succession),
+            ended: Vec::new(),
             kept,
             now: self.around.clock.now(),
             done,
@@ -144,7 +161,7 @@ impl Life {
         }
         self.to_tracker.send(adoption).await.expect("the tracker is there");
         heard.await.expect("the tracker adopts");
-        self.pollers.adopt(Arc::clone(&next), succession, redefined, config.start_window).await;
+        self.loops.adopt(&config, &next, succession, redefined).await;
         self.config = config;
         let before = Arc::downgrade(&std::mem::replace(&mut self.fleet, next));
         self.name_callers(settings).await;
@@ -154,7 +171,7 @@ impl Life {
     /// What is wrong with the tasks.
     pub(crate) fn trouble(&mut self) -> Vec<String> {
         let mut trouble = Vec::new();
-        while let Some(ended) = self.pollers.tasks().try_join_next() {
+        while let Some(ended) = self.loops.tasks().try_join_next() {
             match ended {
                 Ok(None) => {}
                 Ok(Some(name)) => trouble.push(format!("the {name} ended by itself")),
@@ -162,8 +179,8 @@ impl Life {
             }
         }
         let scopes = self.fleet.scopes.iter().filter(|scope| !scope.targets.is_empty()).count();
-        if self.pollers.tasks().len() != scopes {
-            trouble.push(format!("{} pollers poll {scopes} scopes", self.pollers.tasks().len()));
+        if self.loops.tasks().len() != scopes {
+            trouble.push(format!("{} pollers poll {scopes} scopes", self.loops.tasks().len()));
         }
         if let Some(Err(panic)) = self.tracker.try_join_next() {
             trouble.push(panicked(panic));
@@ -184,7 +201,7 @@ impl Life {
 
     /// Ends it, by force or in order.
     pub(crate) async fn end(self, killed: bool) -> (Vec<String>, Remains) {
-        let Self { aws, around, fleet, pollers, to_tracker, mut tracker, metrics, look, .. } = self;
+        let Self { aws, around, fleet, loops, to_tracker, mut tracker, metrics, look, .. } = self;
         let remains = Remains {
             around: Arc::downgrade(&around),
             fleet: Arc::downgrade(&fleet),
@@ -192,7 +209,7 @@ impl Life {
         };
         drop((around, fleet, metrics, look));
         let mut trouble = Vec::new();
-        let mut tasks = pollers.end();
+        let mut tasks = loops.end();
         if killed {
             tasks.abort_all();
             tracker.abort_all();

@@ -13,7 +13,7 @@ use super::super::credentials::{Key, Request};
 use super::step::Work;
 use super::{Broker, Chains};
 use crate::config::{Config, Identity};
-use crate::model::{Fleet, Succession};
+use crate::model::{AccountId, Fleet, Succession, TargetId};
 use crate::schedule::Answer;
 
 /// What a configuration needs credentials for.
@@ -30,9 +30,13 @@ impl Needed {
     pub fn of(config: &Config, fleet: &Fleet) -> Self {
         let (identities, per_account) = (config.identities.clone(), config.identities_per_account());
         let mut keys = HashSet::new();
-        for target in &fleet.targets {
-            let mut name = &target.identity;
-            while keys.insert(Key::new(name, target.account.id, &per_account))
+        let targets = (0..).map(TargetId).zip(&fleet.targets);
+        // Who has left is not asked.
+        let asked = targets.filter(|(id, _)| !fleet.leaving.contains_key(id));
+        let asked = asked.map(|(_, target)| (&target.identity, target.account.id));
+        let listed = config.organizations.iter().map(|listed| (&listed.identity, AccountId::NOBODY));
+        for (mut name, account) in asked.chain(listed) {
+            while keys.insert(Key::new(name, account, &per_account))
                 && let Identity::AssumeRole(role) = &identities[name]
             {
                 name = &role.from;
@@ -47,8 +51,8 @@ impl Needed {
 pub struct Adoption {
     /// Which credentials are needed.
     pub needed: Needed,
-    /// Where those come from that are not a role's.
-    pub chains: Chains,
+    /// Where those come from that are not a role's; `None` where that is as before.
+    pub chains: Option<Chains>,
     /// The identities of the generation before that stand for somebody else now.
     pub redefined: Arc<HashSet<Arc<str>>>,
     /// What is watched from now on.
@@ -86,7 +90,9 @@ impl Broker {
         self.generation = fleet.generation;
         self.scopes = fleet.sts_scopes.clone();
         self.identities = identities;
-        self.chains = chains;
+        if let Some(chains) = chains {
+            self.chains = chains;
+        }
         for (key, wanted) in begin_anew {
             for waiter in wanted.waiters {
                 let (identity, account) = (Arc::clone(&key.identity), waiter.account);

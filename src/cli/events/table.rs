@@ -137,6 +137,7 @@ fn change(data: &Data) -> String {
     let to = brief(&data.to);
     match &data.from {
         Some(_) if data.kind == TransitionKind::Modified.as_str() => format!("{to} (modified)"),
+        Some(_) if data.kind == TransitionKind::Ended.as_str() => format!("{to} (ended)"),
         Some(from) => format!("{} → {to}", brief(from)),
         None => format!("→ {to}"),
     }

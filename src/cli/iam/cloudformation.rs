@@ -111,12 +111,20 @@ fn description(grants: &[Grant]) -> String {
         Holder::Role(Role { place: Place::In(account), .. }) => {
             format!("A role that regwatch assumes: a stack in account {account}.")
         }
-        Holder::Role(Role { place: Place::EachOf(accounts), .. }) => format!(
-            "The role that regwatch assumes in each account: a StackSet over the {} accounts that are asked with it, in \
-             one region, since roles have none. A service-managed one passes over the management account, which gets a \
-             stack of its own.",
-            accounts.len()
-        ),
+        Holder::Role(Role { place: Place::EachOf { accounts, organization }, .. }) => {
+            let over = if *organization {
+                "accounts of the organization".to_owned()
+            } else {
+                format!("{} accounts that are asked with it", accounts.len())
+            };
+            let joins =
+                if *organization { " With automatic deployment it follows those that join." } else { "" };
+            format!(
+                "The role that regwatch assumes in each account: a StackSet over the {over}, in one region, since roles \
+                 have none. A service-managed one passes over the management account, which gets a stack of its \
+                 own.{joins}"
+            )
+        }
     };
     format!("{what} Identity {} of its configuration. Needs CAPABILITY_NAMED_IAM.", grant.identity)
 }

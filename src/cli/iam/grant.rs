@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::policy::{OWN_ACCOUNT, Parameter, Policy, Statement, Text};
-use crate::config::{AssumeRole, Config, Identity, RoleArn};
+use crate::config::{AssumeRole, Config, Identity, Organization, RoleArn};
 use crate::model::{AccountId, Region};
 
 /// The managed policies that a role may have without a raised quota: "IAM and AWS STS quotas" in the AWS IAM
@@ -44,8 +44,11 @@ pub(super) struct Role {
 /// Where a role is.
 #[derive(Debug)]
 pub(super) enum Place {
-    /// In each of these accounts.
-    EachOf(BTreeSet<AccountId>),
+    /// In each of these accounts, and in each that is found in an organization.
+    EachOf {
+        accounts: BTreeSet<AccountId>,
+        organization: bool,
+    },
     In(AccountId),
 }
 
@@ -62,13 +65,21 @@ impl Role {
 #[derive(Default)]
 struct Need {
     accounts: BTreeSet<AccountId>,
+    /// Whether it is used for accounts that are yet to be found.
+    organization: bool,
     /// The roles to assume: as they are, and with a `*` for the polled account.
     assumes: BTreeSet<(String, String)>,
+    /// The roles to assume in accounts that are yet to be found.
+    assumes_any: BTreeSet<String>,
+    /// What it takes to find accounts.
+    lists: BTreeSet<&'static str>,
     fleetwise_regions: BTreeSet<Region>,
     /// The accounts whose registration with FleetWise it asks for: its own.
     own: BTreeSet<AccountId>,
     /// The accounts whose GovCloud account it asks for.
     govcloud: BTreeSet<AccountId>,
+    /// Whether it asks for those of accounts that are yet to be found.
+    govcloud_any: bool,
 }
 
 /// Whose need: an identity, and the polled account where each has a role of its own in a fixed account.
@@ -88,6 +99,18 @@ pub(super) fn all(config: &Config) -> Vec<Grant> {
             needs.of(&govcloud.identity, account).govcloud.insert(account);
         }
     }
+    for organization in &config.organizations {
+        needs.found(&organization.identity).lists.extend(lists(organization));
+        if let Some(fleetwise) = &organization.fleetwise {
+            let need = needs.found(&fleetwise.identity);
+            need.fleetwise_regions.extend(fleetwise.regions.iter().cloned());
+            need.organization = true;
+        }
+        if let Some(govcloud) = &organization.govcloud {
+            let need = needs.found(&govcloud.identity);
+            (need.govcloud_any, need.organization) = (true, true);
+        }
+    }
     let (principals, roles): (Vec<_>, Vec<_>) = needs
         .needs
         .iter()
@@ -97,6 +120,22 @@ pub(super) fn all(config: &Config) -> Vec<Grant> {
         .chain(roles)
         .map(|((identity, account), need)| grant(config, identity, *account, need))
         .collect()
+}
+
+/// The calls that list an organization.
+fn lists(organization: &Organization) -> Vec<&'static str> {
+    let mut actions = vec!["organizations:ListAccounts"];
+    if organization.rules().any(|rule| rule.unit.is_some()) {
+        actions.extend([
+            "organizations:ListRoots",
+            "organizations:ListOrganizationalUnitsForParent",
+            "organizations:ListAccountsForParent",
+        ]);
+    }
+    if organization.rules().any(|rule| !rule.tags.is_empty()) {
+        actions.push("organizations:ListTagsForResource");
+    }
+    actions
 }
 
 struct Needs<'a> {
@@ -122,6 +161,36 @@ impl Needs<'_> {
         self.at(identity, account)
     }
 
+    /// The need of an identity that is used for accounts that are yet to be found, or to find them.
+    fn found(&mut self, identity: &Arc<str>) -> &mut Need {
+        let config = self.config;
+        let mut name = identity;
+        while let Identity::AssumeRole(role) = &config.identities[name] {
+            self.shared(name).organization |= is_in_each(&role.role_arn);
+            let need = self.shared(&role.from);
+            match (&config.identities[&role.from], is_in_each(&role.role_arn)) {
+                (Identity::AssumeRole(from), _) if is_in_each(&from.role_arn) => {
+                    let arn = role.role_arn.to_string();
+                    need.assumes.insert((arn.clone(), arn));
+                }
+                (_, true) => {
+                    drop(need.assumes_any.insert(role.role_arn.to_string().replace(OWN_ACCOUNT, "*")))
+                }
+                (_, false) => {
+                    let arn = role.role_arn.to_string();
+                    need.assumes.insert((arn.clone(), arn));
+                }
+            }
+            name = &role.from;
+        }
+        self.shared(identity)
+    }
+
+    /// The need of an identity that has no role of another name for each account.
+    fn shared(&mut self, identity: &Arc<str>) -> &mut Need {
+        self.needs.entry((Arc::clone(identity), None)).or_default()
+    }
+
     fn at(&mut self, identity: &Arc<str>, account: AccountId) -> &mut Need {
         let apart = match &self.config.identities[identity] {
             Identity::AssumeRole(role) if role.role_arn.is_template() && !is_in_each(&role.role_arn) => {
@@ -143,7 +212,7 @@ fn grant(config: &Config, identity: &Arc<str>, account: Option<AccountId>, need:
         Identity::AssumeRole(role) => {
             let role = role_of(config, role, account, need);
             let caller = match &role.place {
-                Place::EachOf(_) => Caller::Each,
+                Place::EachOf { .. } => Caller::Each,
                 Place::In(account) => Caller::Known(*account),
             };
             (Holder::Role(role), caller)
@@ -163,10 +232,17 @@ fn role_of(config: &Config, role: &AssumeRole, account: Option<AccountId>, need:
     let text = role.role_arn.to_string();
     let (arn, place) = match role.role_arn.fixed_account() {
         Some(fixed) => (account.map_or(text, |account| role.role_arn.for_account(account)), Place::In(fixed)),
-        None => (text, Place::EachOf(need.accounts.clone())),
+        None => {
+            let (accounts, organization) = (need.accounts.clone(), need.organization);
+            (text, Place::EachOf { accounts, organization })
+        }
     };
     let trusted = match &config.identities[&role.from] {
-        Identity::AssumeRole(from) if matches!(place, Place::EachOf(_)) => {
+        Identity::AssumeRole(from) if matches!(place, Place::EachOf { .. }) => {
+            vec![Text::Known(from.role_arn.to_string())]
+        }
+        // It is one role, whichever accounts it is used for.
+        Identity::AssumeRole(from) if !from.role_arn.is_template() => {
             vec![Text::Known(from.role_arn.to_string())]
         }
         Identity::AssumeRole(from) => {
@@ -198,33 +274,54 @@ fn statements(need: &Need, caller: Caller, by_pattern: bool) -> Vec<Statement> {
         let arns = need.assumes.iter();
         let resources: BTreeSet<_> =
             arns.map(|(arn, any)| if by_pattern { any.clone() } else { arn.clone() }).collect();
-        let organization = || ("aws:ResourceOrgID", vec![Text::Open(Parameter::Organization)]);
         statements.push(Statement {
             sid: "AssumeRoles",
-            action: "sts:AssumeRole",
+            actions: vec!["sts:AssumeRole"],
             resources: resources.into_iter().collect(),
-            condition: by_pattern.then(organization),
+            condition: by_pattern.then(in_organization),
+        });
+    }
+    if !need.assumes_any.is_empty() {
+        statements.push(Statement {
+            sid: "AssumeRolesInOrganization",
+            actions: vec!["sts:AssumeRole"],
+            resources: need.assumes_any.iter().cloned().collect(),
+            condition: Some(in_organization()),
+        });
+    }
+    if !need.lists.is_empty() {
+        statements.push(Statement {
+            sid: "OrganizationAccounts",
+            actions: need.lists.iter().copied().collect(),
+            // Some of them know no resources, and the others mean the whole organization.
+            resources: vec!["*".to_owned()],
+            condition: None,
         });
     }
     if !need.fleetwise_regions.is_empty() {
         let regions = need.fleetwise_regions.iter().map(|region| Text::Known(region.to_string()));
         statements.push(Statement {
             sid: "FleetWiseRegistration",
-            action: "iotfleetwise:GetRegisterAccountStatus",
+            actions: vec!["iotfleetwise:GetRegisterAccountStatus"],
             // The action knows no resources.
             resources: vec!["*".to_owned()],
             condition: Some(("aws:RequestedRegion", regions.collect())),
         });
     }
-    if !need.govcloud.is_empty() {
+    if !need.govcloud.is_empty() || need.govcloud_any {
         statements.push(Statement {
             sid: "GovCloudAccount",
-            action: "account:GetGovCloudAccountInformation",
+            actions: vec!["account:GetGovCloudAccountInformation"],
             resources: govcloud_resources(need, caller, by_pattern),
             condition: None,
         });
     }
     statements
+}
+
+/// Whatever is called has to be of the organization.
+fn in_organization() -> (&'static str, Vec<Text>) {
+    ("aws:ResourceOrgID", vec![Text::Open(Parameter::Organization)])
 }
 
 /// The caller's own account is a resource without an organization; another is one of its organization,
@@ -244,7 +341,7 @@ fn govcloud_resources(need: &Need, caller: Caller, by_pattern: bool) -> Vec<Stri
     }
     let others =
         need.govcloud.iter().filter(|account| !matches!(caller, Caller::Known(own) if own == **account));
-    if by_pattern {
+    if by_pattern || need.govcloud_any {
         resources.push(member("*"));
     } else {
         resources.extend(others.map(|account| member(&account.to_string())));

@@ -36,6 +36,7 @@ pub(super) fn render(grants: &[Grant]) -> String {
                 "identity": &*grant.identity,
                 "role_arn": role.arn,
                 "accounts": accounts(role),
+                "organization": matches!(role.place, Place::EachOf { organization: true, .. }),
                 "trust_policy": trust(&role.trusted, role.external_id.as_deref(), &Braces),
                 "policies": policies,
             })),
@@ -87,7 +88,7 @@ fn placeholder(parameter: &Parameter) -> String {
 
 fn accounts(role: &Role) -> Vec<String> {
     match &role.place {
-        Place::EachOf(accounts) => accounts.iter().map(ToString::to_string).collect(),
+        Place::EachOf { accounts, .. } => accounts.iter().map(ToString::to_string).collect(),
         Place::In(account) => vec![account.to_string()],
     }
 }

@@ -71,7 +71,7 @@ pub(super) enum Text {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Statement {
     pub(super) sid: &'static str,
-    pub(super) action: &'static str,
+    pub(super) actions: Vec<&'static str>,
     /// May have [`OWN_ACCOUNT`] in it.
     pub(super) resources: Vec<String>,
     /// A key of the request and the values that it may have.
@@ -129,7 +129,7 @@ impl Statement {
         let mut statement = json!({
             "Sid": self.sid,
             "Effect": "Allow",
-            "Action": self.action,
+            "Action": one_or_many(self.actions.iter().map(|action| Json::from(*action)).collect()),
             "Resource": one_or_many(resources.map(|text| spell.spell(&text)).collect()),
         });
         if let Some((key, values)) = &self.condition {

@@ -60,7 +60,10 @@ fn block_of(text: &mut String, grant: &Grant, name: &str, taken: &mut HashSet<St
         }
         Holder::Role(role) => {
             let place = match &role.place {
-                Place::EachOf(accounts) => {
+                Place::EachOf { organization: true, .. } => {
+                    "in each account of the organization that is asked with it".to_owned()
+                }
+                Place::EachOf { accounts, .. } => {
                     format!("in each of the {} accounts that are asked with it", accounts.len())
                 }
                 Place::In(account) => format!("in account {account}"),
@@ -111,7 +114,8 @@ fn policy_block(text: &mut String, policy: &Policy, name: &str) -> std::fmt::Res
         let is_one = resources.len() == 1;
         // As `terraform fmt` has it: what is on one line is aligned.
         let [sid, actions] = if is_one { ["sid      ", "actions  "] } else { ["sid    ", "actions"] };
-        writeln!(text, "    {sid} = \"{}\"\n    {actions} = [\"{}\"]", statement.sid, statement.action)?;
+        let all: Vec<_> = statement.actions.iter().map(|action| quoted(action)).collect();
+        writeln!(text, "    {sid} = \"{}\"\n    {actions} = [{}]", statement.sid, all.join(", "))?;
         writeln!(text, "    resources = {}", list(&resources, 4))?;
         if let Some((key, values)) = &statement.condition {
             condition(text, key, values)?;

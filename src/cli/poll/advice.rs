@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use super::table::account;
-use super::verdict::{Item, Judged, Verdict};
+use super::verdict::{Item, Judged, NO_LISTING, Verdict};
 use crate::cli::terminal::{Look, brief, harmless, wrapped};
+use crate::model::advice;
 
 /// How many of the targets that something hits are named; `--format json` has all.
 const NAMED: usize = 8;
@@ -24,6 +25,17 @@ struct Trouble<'a> {
 /// The troubles, the worst first; empty where all is well.
 pub(super) fn render(judged: &Judged<'_>, look: Look) -> String {
     let mut text = String::new();
+    for (organization, failure) in judged.unlisted() {
+        let name = harmless(&organization.name);
+        let reason = failure.map_or("no time", |failure| failure.reason.as_str());
+        text.push('\n');
+        text.push_str(&wrapped(&format!("NOT LISTED: organization {name}: {reason}"), 0, look.width));
+        let said = failure.map(|failure| harmless(&failure.message));
+        let advice = failure.map_or_else(|| NO_LISTING.to_owned(), advice::of_listing);
+        for words in said.into_iter().chain([advice]) {
+            text.push_str(&wrapped(&words, 2, look.width));
+        }
+    }
     for trouble in troubles(judged) {
         trouble.render(&mut text, look.width);
     }

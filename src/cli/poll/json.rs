@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::verdict::{Item, Judged};
+use super::verdict::{Item, Judged, NO_LISTING};
 use crate::daemon::Ended;
 use crate::http::Target;
+use crate::model::{Failure, Organization, advice};
 
 #[derive(Serialize)]
 struct Outcome<'a> {
@@ -16,6 +17,15 @@ struct Outcome<'a> {
     exit_status: u8,
     summary: BTreeMap<&'static str, usize>,
     items: Vec<JsonItem<'a>>,
+    unlisted: Vec<Unlisted<'a>>,
+}
+
+#[derive(Serialize)]
+struct Unlisted<'a> {
+    organization: &'a str,
+    reason: Option<&'static str>,
+    message: Option<&'a str>,
+    advice: String,
 }
 
 #[derive(Serialize)]
@@ -45,8 +55,18 @@ pub(super) fn render(
         exit_status,
         summary: counts.chain([("targets", judged.items.len())]).collect(),
         items: judged.items.iter().map(|item| json(judged, item)).collect(),
+        unlisted: judged.unlisted().map(|(organization, failure)| unlisted(organization, failure)).collect(),
     };
     Ok(serde_json::to_string_pretty(&outcome)? + "\n")
+}
+
+fn unlisted<'a>(organization: &'a Organization, failure: Option<&'a Failure>) -> Unlisted<'a> {
+    Unlisted {
+        organization: &organization.name,
+        reason: failure.map(|failure| failure.reason.as_str()),
+        message: failure.map(|failure| &*failure.message),
+        advice: failure.map_or_else(|| NO_LISTING.to_owned(), advice::of_listing),
+    }
 }
 
 fn json<'a>(judged: &Judged<'a>, item: &Item<'a>) -> JsonItem<'a> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::{Phase, Resource, Snapshot, Target, TargetId, TargetState, advice};
+use crate::model::{Failure, Organization, Phase, Resource, Snapshot, Target, TargetId, TargetState, advice};
 
 /// The exit status where something could not be asked.
 pub(super) const NOT_ASKED: u8 = 2;
@@ -16,6 +16,9 @@ const OVERDUE: &str = "A registration takes about five minutes. Look at the reso
 /// What to do about a target that had no turn.
 const NO_TURN: &str = "Its turn did not come in the time there was: allow more with --timeout, or more calls with \
                        `limits` in the configuration, or ask for fewer targets with --account and --probe.";
+
+/// What to do about an organization that was not listed in time.
+pub(super) const NO_LISTING: &str = "There was no time to list it: allow more with --timeout.";
 
 /// What is compared with.
 #[derive(Clone, Copy, Debug)]
@@ -117,7 +120,15 @@ impl<'a> Judged<'a> {
 
     /// 0, 1 or 2: the worst that any target calls for.
     pub(super) fn exit_status(&self) -> u8 {
-        self.items.iter().map(|item| item.verdict.exit_status()).max().unwrap_or(0)
+        let of_targets = self.items.iter().map(|item| item.verdict.exit_status()).max().unwrap_or(0);
+        if self.unlisted().next().is_some() { NOT_ASKED } else { of_targets }
+    }
+
+    /// The organizations that could not be listed, and why; without a reason where there was no time.
+    pub(super) fn unlisted(&self) -> impl Iterator<Item = (&'a Organization, Option<&'a Failure>)> + use<'a> {
+        let known = self.snapshot.fleet.organizations.iter().zip(&self.snapshot.organizations);
+        let unlisted = known.filter(|(_, state)| state.last_success.is_none());
+        unlisted.map(|(organization, state)| (organization, state.failure.as_ref()))
     }
 
     /// How many targets have each verdict.
@@ -155,7 +166,7 @@ fn verdict(state: &TargetState, pending: Option<Duration>, max_pending: Duration
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Failure, FailureReason, ResourceReading, ResourceState, Status};
+    use crate::model::{FailureReason, ResourceReading, ResourceState, Status};
 
     const MINUTE: Duration = Duration::from_secs(60);
 

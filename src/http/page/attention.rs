@@ -52,6 +52,10 @@ impl Concern {
 
     /// The most urgent reason for which a target needs somebody, if it does.
     pub(super) fn of(look: &Look, id: TargetId, is_stale: bool) -> Option<Self> {
+        // Whose account has left its organization is nobody's concern any more.
+        if look.snapshot.fleet.leaving.contains_key(&id) {
+            return None;
+        }
         let state = look.state(id);
         let silent_since = || look.snapshot.silent_since(id);
         let concern = |cause, since| Some(Self { target: id, cause, since });

@@ -143,6 +143,7 @@ impl EventLine {
                 TransitionKind::FirstSeen => Some("seen for the first time"),
                 TransitionKind::Changed => None,
                 TransitionKind::Modified => Some("changed and came back between two polls"),
+                TransitionKind::Ended => Some("not watched any more: the account has left its organization"),
             },
             message: transition.error_message.as_deref().map(Foreign::brief),
         }

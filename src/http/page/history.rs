@@ -62,7 +62,10 @@ fn track<'a, I: Iterator<Item = &'a Step>>(
     let mut known_from = since;
     for step in steps() {
         let before = step.from.zip(step.previous_since);
-        let told = [Some((step.to, step.at)), before];
+        if step.is_end {
+            known_from = known_from.min(step.at);
+        }
+        let told = [(!step.is_end).then_some((step.to, step.at)), before];
         for (status, from) in told.into_iter().flatten() {
             if from < known_from {
                 track.push(Span { from, until: known_from, health: Health::of_status(status) });
@@ -133,6 +136,7 @@ mod tests {
             to,
             previous_since: from.map(|(_, since)| at(since)),
             at: at(second),
+            is_end: false,
         }
     }
 
@@ -187,6 +191,14 @@ mod tests {
         assert_eq!(drawn(&now, &modified, &[], false), all);
         let seen = step(Account, None, Success, 500);
         assert_eq!(drawn(&now, &[seen], &[], false), [(500, 1000, "well")]);
+    }
+
+    #[test]
+    fn what_ended_and_began_anew_was_unknown_in_between() {
+        let now = state(&[(Account, Success, 700)]);
+        let end = Step { is_end: true, ..step(Account, Some((Success, 100)), Success, 400) };
+        let steps = [end, step(Account, None, Success, 700)];
+        assert_eq!(drawn(&now, &steps, &[], false), [(100, 400, "well"), (700, 1000, "well")]);
     }
 
     #[test]

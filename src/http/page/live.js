@@ -82,7 +82,7 @@
   const listen = () => {
     if (source) return;
     source = new EventSource(stream);
-    for (const kind of ["first_seen", "changed", "modified"]) source.addEventListener(kind, happened);
+    for (const kind of ["first_seen", "changed", "modified", "ended"]) source.addEventListener(kind, happened);
     source.addEventListener("error", () => {
       // The browser comes back by itself, unless it was turned away.
       if (source && source.readyState === EventSource.CLOSED) {

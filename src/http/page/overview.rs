@@ -27,6 +27,8 @@ struct Overview {
     /// What to know before anything else.
     verdict: String,
     begun: (usize, usize),
+    /// The organizations that cannot be listed.
+    unlisted: Vec<Foreign>,
     tiles: Vec<Tile>,
     concerns: Vec<ConcernLine>,
     /// How many concerns are not shown.
@@ -121,6 +123,11 @@ pub(super) async fn show(State(view): State<View>, RawQuery(query): RawQuery) ->
         shell: Shell { root: "", section: "overview", title: verdict.clone() },
         verdict,
         begun: look.snapshot.begun_scopes(),
+        unlisted: look
+            .organizations()
+            .filter(|(_, state)| state.failure.is_some())
+            .map(|(organization, _)| Foreign::brief(&organization.name))
+            .collect(),
         tiles: tiles.into(),
         more_concerns: concerns
             .get(most..)

@@ -90,6 +90,8 @@ pub(super) struct Row {
     pub(super) last_success: Option<Moment>,
     /// `None` when it is due.
     pub(super) next_poll: Option<Moment>,
+    /// When its account left its organization: it is not asked any more.
+    pub(super) left_at: Option<Moment>,
     pub(super) backoff_until: Option<Moment>,
     pub(super) pictures: [Picture; 2],
 }
@@ -115,6 +117,7 @@ impl Row {
             resources: ResourceLine::together(&state.resources, look.now),
             last_success: moment(state.last_success),
             next_poll: moment(state.next_poll.filter(|next| *next > look.now)),
+            left_at: moment(look.snapshot.fleet.leaving.get(&id).copied()),
             backoff_until: moment(look.backoff_until(id)),
             pictures: past.pictures(look, id),
         }

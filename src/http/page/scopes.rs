@@ -1,4 +1,4 @@
-//! `/scopes`: how each quota scope is paced.
+//! `/scopes`: how each quota scope is paced, and how the organizations are listed.
 
 use askama::Template;
 use axum::extract::{RawQuery, State};
@@ -11,7 +11,7 @@ use super::moment::{Moment, spelled};
 use super::text::{Foreign, count, counted, rate};
 use super::{Look, Shell, page};
 use crate::http::View;
-use crate::model::{AccountId, Caller, ScopeId};
+use crate::model::{AccountId, Caller, Organization, OrganizationState, ScopeId, advice};
 use crate::schedule::Capacity;
 
 /// Scopes on a page.
@@ -25,6 +25,7 @@ struct Scopes {
     notes: Vec<Foreign>,
     part: Part,
     scopes: Vec<ScopeLine>,
+    organizations: Vec<OrganizationLine>,
 }
 
 impl Scopes {
@@ -49,6 +50,47 @@ struct ScopeLine {
     state: &'static str,
     until: Option<Moment>,
     remark: Option<String>,
+}
+
+/// An organization whose accounts are found.
+struct OrganizationLine {
+    name: Foreign,
+    accounts: String,
+    leaving: String,
+    health: Health,
+    state: &'static str,
+    last_success: Option<Moment>,
+    failure: Option<FailureLine>,
+}
+
+/// Why it cannot be listed.
+struct FailureLine {
+    reason: &'static str,
+    words: Foreign,
+    advice: String,
+}
+
+impl OrganizationLine {
+    fn new(organization: &Organization, known: &OrganizationState, look: &Look) -> Self {
+        let (health, state) = match (&known.failure, known.has_begun()) {
+            (Some(_), _) => (Health::Unreachable, "Cannot be listed"),
+            (None, true) => (Health::Well, "Listed"),
+            (None, false) => (Health::Unknown, "Not listed yet"),
+        };
+        Self {
+            name: Foreign::brief(&organization.name),
+            accounts: count(organization.accounts as u64),
+            leaving: count(organization.leaving as u64),
+            health,
+            state,
+            last_success: Moment::maybe(known.last_success, look.now),
+            failure: known.failure.as_ref().map(|failure| FailureLine {
+                reason: failure.reason.as_str(),
+                words: Foreign::whole(&failure.message),
+                advice: advice::of_listing(failure),
+            }),
+        }
+    }
 }
 
 /// How a scope is doing, the worst first.
@@ -96,6 +138,10 @@ pub(super) async fn show(State(view): State<View>, RawQuery(query): RawQuery) ->
         summary,
         notes,
         part,
+        organizations: look
+            .organizations()
+            .map(|(one, known)| OrganizationLine::new(one, known, &look))
+            .collect(),
         scopes: ids[part.start..part.end].iter().map(|(mood, id)| line(&look, *id, *mood)).collect(),
     })
 }

@@ -175,7 +175,10 @@ fn facts(look: &Look, id: TargetId) -> Vec<Fact> {
     say("Last answer", time(state.last_success).or_else(never));
     say("Last call", time(state.last_attempt).or_else(never));
     let due = || Some(Value::Text(Foreign::whole("due")));
-    say("Next call", time(state.next_poll.filter(|next| *next > look.now)).or_else(due));
+    match look.snapshot.fleet.leaving.get(&id) {
+        Some(left_at) => say("Not asked since its account left the organization", time(Some(*left_at))),
+        None => say("Next call", time(state.next_poll.filter(|next| *next > look.now)).or_else(due)),
+    }
     say("Quota scope backs off until", time(look.backoff_until(id)));
 
     let text = |text: &str| Some(Value::Text(Foreign::whole(text)));

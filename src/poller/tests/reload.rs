@@ -19,6 +19,7 @@ impl Stage {
             fleet: Arc::new(Fleet { generation, ..fleet }),
             succession: Arc::new(succession),
             redefined: Arc::new(redefined),
+            organizations: Vec::new(),
             start_window: 30 * SECOND,
             held,
         });

@@ -186,6 +186,7 @@ pub(super) fn orders(fleet: Fleet) -> Orders {
         fleet: Arc::new(fleet),
         succession: Arc::default(),
         redefined: Arc::default(),
+        organizations: Vec::new(),
         start_window: 30 * SECOND,
         held,
     };

@@ -9,7 +9,7 @@ use sqlx::{QueryBuilder, Row, Sqlite as Database};
 use super::read::{event_name, one_of};
 use super::row::{Fields, nanoseconds};
 use super::{Sqlite, unusable};
-use crate::model::AccountId;
+use crate::model::{AccountId, TransitionKind};
 use crate::store::{Silence, Step, StoreError};
 
 /// The most steps that are read at once: they take some 20 ms, and a picture has no room for more.
@@ -17,7 +17,7 @@ const MOST: i64 = 20_000;
 
 /// Steps of some accounts since a time, to be completed.
 const STEPS: &str = "SELECT sequence, account, probe, region, resource, from_status, to_status, \
-                     previous_since, observed_at FROM events WHERE observed_at >= ";
+                     previous_since, observed_at, kind FROM events WHERE observed_at >= ";
 
 /// Silences of some accounts that ended since a time, to be completed.
 const SILENCES: &str = "SELECT account, probe, region, began, ended FROM silences WHERE +ended >= ";
@@ -67,6 +67,7 @@ fn step(fields: &Fields<'_>) -> Result<Step, StoreError> {
         to: fields.word("to_status")?,
         previous_since: fields.time("previous_since")?,
         at: fields.required_time("observed_at")?,
+        is_end: fields.word::<TransitionKind>("kind")? == TransitionKind::Ended,
     })
 }
 

@@ -15,6 +15,7 @@ pub(super) const MARK_AS_OURS: &str = "PRAGMA application_id = 0x72677774";
 const STEPS: &[(&str, &str)] = &[
     ("states and events", include_str!("../migrations/0001_states_and_events.sql")),
     ("silences", include_str!("../migrations/0002_silences.sql")),
+    ("members", include_str!("../migrations/0003_members.sql")),
 ];
 
 /// What brings a database to its latest form, each step in a transaction.

@@ -85,6 +85,9 @@ async fn set_cursor(connection: &mut SqliteConnection, sink: &str, cursor: i64) 
 
 async fn write(connection: &mut SqliteConnection, batch: &Batch, keeps_states: bool) -> Written {
     if keeps_states {
+        for ended in batch.ended.chunks(ROWS) {
+            forget_targets(connection, ended).await?;
+        }
         // Of what is there twice the last counts. In the order of the tables they are written faster.
         let states: BTreeMap<_, _> = batch.states.iter().map(|(key, state)| (key, state)).collect();
         let states: Vec<_> = states.into_iter().collect();
@@ -129,6 +132,18 @@ async fn put_silences(connection: &mut SqliteConnection, silences: &[Silence]) -
         row.push_bind(nanoseconds(*from)).push_bind(nanoseconds(*until));
     });
     sql.push(" ON CONFLICT (account, probe, region, began) DO UPDATE SET ended = MAX(ended, excluded.ended)");
+    execute(connection, sql).await
+}
+
+/// Forgets what is kept of targets; of their resources, too.
+async fn forget_targets(connection: &mut SqliteConnection, targets: &[TargetKey]) -> Written {
+    let mut sql = QueryBuilder::<Database>::new("WITH ended AS (");
+    sql.push_values(targets, |mut row, key| bind_key(&mut row, key));
+    // The accounts alone lead SQLite to the few that matter, as they do for resources.
+    sql.push(
+        ") DELETE FROM targets WHERE account IN (SELECT column1 FROM ended) \
+         AND (account, probe, region) IN (SELECT column1, column2, column3 FROM ended)",
+    );
     execute(connection, sql).await
 }
 

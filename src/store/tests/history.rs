@@ -27,6 +27,7 @@ async fn it_is_of_the_accounts_and_the_time_that_are_asked_for() {
             to: Status::RegistrationSuccess,
             previous_since: None,
             at: at(20),
+            is_end: false,
         }
     );
     assert_eq!(history(&store, &[], 0).await, History::default());

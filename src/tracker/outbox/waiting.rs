@@ -28,6 +28,9 @@ pub(super) struct Waiting {
     silences: Vec<Silence>,
     /// Targets that have changed or answered, and have gone from the configuration since, with what was known of them.
     gone: BTreeMap<TargetKey, Gone>,
+    /// Targets that have come to their end, of which nothing is to be kept. What is known of one that has
+    /// come back since is written after.
+    ended: BTreeSet<TargetKey>,
 }
 
 struct Gone {
@@ -37,12 +40,12 @@ struct Gone {
 
 impl Waiting {
     pub(super) fn is_empty(&self) -> bool {
-        self.changed.is_empty() && self.answered.is_empty() && self.gone.is_empty()
+        !self.is_urgent() && self.answered.is_empty()
     }
 
     /// Whether it is more than who has answered.
     pub(super) fn is_urgent(&self) -> bool {
-        !self.changed.is_empty() || !self.gone.is_empty()
+        !self.changed.is_empty() || !self.gone.is_empty() || !self.ended.is_empty()
     }
 
     /// How many events.
@@ -91,6 +94,7 @@ impl Waiting {
             events: self.events.clone(),
             answered: answered.chain(gone_answered).collect(),
             silences: self.silences.clone(),
+            ended: self.ended.iter().cloned().collect(),
         }
     }
 
@@ -103,10 +107,23 @@ impl Waiting {
         self.silences = earlier.silences;
         self.changed.append(&mut earlier.changed);
         self.answered.append(&mut earlier.answered);
+        self.ended.append(&mut earlier.ended);
         for (key, gone) in earlier.gone {
             let later = self.gone.entry(key).or_insert(Gone { is_changed: false, ..gone });
             later.is_changed |= gone.is_changed;
         }
+    }
+
+    /// Has nothing to write of a target any more.
+    pub(super) fn drop_state(&mut self, target: TargetId) {
+        self.changed.remove(&target);
+        self.answered.remove(&target);
+    }
+
+    /// A target has come to its end.
+    pub(super) fn end(&mut self, key: TargetKey) {
+        self.gone.remove(&key);
+        self.ended.insert(key);
     }
 
     /// Gives everybody the place that it has in the next fleet, and keeps what was known of who has none.

@@ -30,7 +30,14 @@ impl Stage {
         let generation = self.look.borrow().fleet.generation.next();
         let (done, heard) = tokio::sync::oneshot::channel();
         let fleet = Arc::new(Fleet { generation, ..fleet });
-        let adoption = Adoption { fleet, succession: Arc::new(succession), kept, now: at(second), done };
+        let adoption = Adoption {
+            fleet,
+            succession: Arc::new(succession),
+            ended: Vec::new(),
+            kept,
+            now: at(second),
+            done,
+        };
         self.adoptions.send(adoption).await.unwrap();
         heard.await.unwrap();
     }

@@ -9,7 +9,7 @@ const LAYERS: [&[&str]; 6] = [
     &["model", "schedule", "clock", "liveness"],
     &["config", "reload"],
     &["aws", "probe", "store", "sink", "metrics", "http"],
-    &["poller", "tracker"],
+    &["poller", "discovery", "tracker"],
     &["service", "daemon"],
     &["telemetry", "cli", "main"],
 ];

@@ -41,6 +41,10 @@ pub(crate) struct Target<'a> {
     /// When it will be asked next.
     #[schema(required, format = DateTime)]
     next_poll: Option<String>,
+    /// Since when its account has been missing in its organization: it is shown until the grace is over, and
+    /// not asked. Null for all others.
+    #[schema(required, format = DateTime)]
+    left_at: Option<String>,
     /// Until when nothing is asked in its quota scope, because AWS throttled; null while it is not.
     #[schema(required, format = DateTime)]
     backoff_until: Option<String>,
@@ -129,6 +133,7 @@ impl<'a> Target<'a> {
             last_attempt: time(state.last_attempt),
             last_success: time(state.last_success),
             next_poll: time(state.next_poll),
+            left_at: time(snapshot.fleet.leaving.get(&id).copied()),
             backoff_until: time(scope.pacing.backoff_until.filter(|until| *until > now)),
             failure: state.failure.as_ref().map(|failure| Failure {
                 reason: failure.reason.as_str(),
