@@ -17,6 +17,9 @@
 //! It flows one way. Pollers know nothing of state, the tracker nothing of AWS, and readers never ask:
 //! they look. What the page shows does not wait for the store; what a sink delivers does.
 //!
+//! Whose accounts those are may be found as well: `discovery` lists organizations at the pace of their own
+//! quota scopes, and `daemon` makes another fleet of what has changed.
+//!
 //! # Generations
 //!
 //! The configuration can change while all this goes on. A new one is a generation: read and opened as a whole,

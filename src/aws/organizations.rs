@@ -16,6 +16,9 @@ const REGION: &str = "us-east-1";
 /// A page takes some hundred milliseconds; a call that takes longer will not come.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How many items a page has: the most that AWS gives. Tags come as they are.
+const PAGE: i32 = 20;
+
 /// One page of a list, and the token of the next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T> {
@@ -109,20 +112,21 @@ impl Aws {
         }
         match list {
             List::Accounts => {
-                let reply = call!(client.list_accounts());
+                let reply = call!(client.list_accounts().max_results(PAGE));
                 page(reply.accounts(), reply.next_token(), account).map(Listed::Accounts)
             }
             List::AccountsOf(parent) => {
-                let reply = call!(client.list_accounts_for_parent().parent_id(&**parent));
+                let reply = call!(client.list_accounts_for_parent().max_results(PAGE).parent_id(&**parent));
                 page(reply.accounts(), reply.next_token(), account).map(Listed::Accounts)
             }
             List::Roots => {
-                let reply = call!(client.list_roots());
+                let reply = call!(client.list_roots().max_results(PAGE));
                 page(reply.roots(), reply.next_token(), |root| unit(root.id(), root.name()))
                     .map(Listed::Units)
             }
             List::Units(parent) => {
-                let reply = call!(client.list_organizational_units_for_parent().parent_id(&**parent));
+                let units = client.list_organizational_units_for_parent().max_results(PAGE);
+                let reply = call!(units.parent_id(&**parent));
                 page(reply.organizational_units(), reply.next_token(), |ou| unit(ou.id(), ou.name()))
                     .map(Listed::Units)
             }

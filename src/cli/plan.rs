@@ -49,6 +49,13 @@ pub(super) fn render(fleet: &Fleet) -> String {
             &sweep,
         ]);
     }
+    if !fleet.organizations.is_empty() {
+        let names: Vec<_> = fleet.organizations.iter().map(|organization| &*organization.name).collect();
+        let whom = "and whoever is found in the organization";
+        let plural = if names.len() == 1 { "" } else { "s" };
+        writeln!(text, "\n{whom}{plural} {}: `regwatch poll` finds them.", names.join(", "))
+            .expect("a String takes everything");
+    }
     if short > 0 {
         let advice = "Longer intervals, or a higher limit where AWS grants the quota, would help.";
         writeln!(text, "\n{short} quota scopes cannot keep their interval: polls come late there. {advice}")

@@ -108,7 +108,9 @@ impl Generations {
             false => store.save_roster(name, at, roster).await,
         };
         match saved {
-            Ok(()) => drop(self.found.unsaved.remove(name)),
+            Ok(()) => {
+                self.found.unsaved.remove(name);
+            }
             Err(error) => {
                 self.found.unsaved.insert(Arc::clone(name));
                 let error = &error as &dyn std::error::Error;

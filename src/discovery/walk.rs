@@ -177,8 +177,12 @@ impl Walk {
         for id in taken {
             let (name, standing) = &self.accounts[&id];
             match standing {
-                Standing::Active => drop(listing.accounts.insert(id, Arc::clone(name))),
-                Standing::Unclear => drop(listing.unclear.insert(id)),
+                Standing::Active => {
+                    listing.accounts.insert(id, Arc::clone(name));
+                }
+                Standing::Unclear => {
+                    listing.unclear.insert(id);
+                }
                 Standing::Inactive => {}
             }
         }

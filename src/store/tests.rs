@@ -9,6 +9,7 @@ use crate::model::{
 mod bounds;
 mod history;
 mod log;
+mod members;
 mod opening;
 mod properties;
 mod states;

@@ -1,4 +1,5 @@
 mod durable;
+mod ending;
 mod generations;
 mod ledger;
 

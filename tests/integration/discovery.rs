@@ -105,6 +105,11 @@ async fn accounts_are_found_join_and_leave() {
     let page = watch.until("it is leaving", leaving).await;
     let asked = polls(&aws, 30);
     assert_eq!(page.value(&up(30)), Some(1.0), "{}", page.0);
+    let (_, target) = watch.get(&format!("/api/v1/targets/{}/fleetwise/us-east-1", id(30))).await;
+    let target: serde_json::Value = serde_json::from_str(&target).expect("JSON");
+    assert!(target["left_at"].is_string() && target["next_poll"].is_null(), "{target:#}");
+    let (_, shown) = watch.get(&format!("/targets/{}/fleetwise/us-east-1", id(30))).await;
+    assert!(shown.contains("Not asked since its account left the organization"), "{shown}");
     watch.until("it is gone", are_up(&all)).await;
     assert!(polls(&aws, 30) <= asked + 1, "it was asked while it was leaving");
     until_kinds(&watch, 30, &["first_seen", "ended"]).await;
@@ -174,6 +179,10 @@ async fn a_listing_that_fails_keeps_what_is_known_and_says_so() {
         assert!(are_up(&all)(&page), "{fault:?}\n{}", page.0);
         assert!(page.value(at) > Some(0.0), "{}", page.0);
         assert_eq!(page.value(r#"regwatch_discovered_accounts{organization="fleet"}"#), Some(25.0));
+        let (_, scopes) = watch.get("/scopes").await;
+        assert!(scopes.contains("Cannot be listed") && scopes.contains(reason), "{scopes}");
+        let (_, overview) = watch.get("/").await;
+        assert!(overview.contains("cannot be listed: who was found before is watched on"), "{overview}");
         aws.control.clear_fault(hub_id(), Operation::ListAccounts);
         let success = page.value(at);
         watch.until("it succeeds again", |page| page.value(at) > success).await;

@@ -4,6 +4,8 @@
 //! moto has neither of the two calls that regwatch polls with: what it answers there is HTML. So credentials
 //! are to be had, answers are not.
 
+mod organizations;
+
 use std::process::Command;
 
 use regwatch::aws::Overrides;
@@ -43,6 +45,13 @@ struct Moto {
 
 impl Moto {
     async fn start() -> Self {
+        let moto = Self::unchecked().await;
+        moto.check().await;
+        moto
+    }
+
+    /// One that checks nothing yet.
+    async fn unchecked() -> Self {
         let mut command = Command::new("moto_server");
         let program = Program::start(command.args(["-H", "127.0.0.1", "-p", "0"]), "Running on").await;
         let mut moto = Self { program, client: reqwest::Client::new(), key: Default::default() };
@@ -69,10 +78,14 @@ impl Moto {
             text.split('<').next().expect("a text").to_owned()
         };
         moto.key = (member("AccessKeyId"), member("SecretAccessKey"));
-        let checks = moto.client.post(format!("{}/moto-api/reset-auth", moto.program.url));
+        moto
+    }
+
+    /// From now on it checks who calls, and what they may.
+    async fn check(&self) {
+        let checks = self.client.post(format!("{}/moto-api/reset-auth", self.program.url));
         let answer = checks.header("content-type", "text/plain").body("0").send().await.expect("an answer");
         assert_eq!(answer.status(), 200);
-        moto
     }
 
     /// Calls IAM while moto checks nothing: the scope of a signature alone tells it which service is meant.

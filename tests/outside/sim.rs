@@ -56,6 +56,8 @@ fn world() -> World {
         .access_key(AccessKey::new("AKIAMEMBERMEMBERMEM2", "member-secret"))
         .role("regwatch", Some("a-1:b"))
         .role("onwards", None)
+        .unit("/Vehicles")
+        .tag("stage", "prod")
         .registration("us-east-1", registered(RegistrationStatus::Success).held_for(Duration::from_secs(60)))
         .registration("eu-central-1", Script::new(Some(failed)))
         .registration(
@@ -90,6 +92,10 @@ fn faulty(fault: Fault) -> World {
         (member(), Operation::AssumeRole),
         (hub(), Operation::GetCallerIdentity),
         (hub(), Operation::ListAccounts),
+        (hub(), Operation::ListRoots),
+        (hub(), Operation::ListOrganizationalUnitsForParent),
+        (hub(), Operation::ListAccountsForParent),
+        (member(), Operation::ListTagsForResource),
     ]
     .into_iter()
     .fold(world(), |world, (about, operation)| {

@@ -36,14 +36,22 @@ KEYS = {
 ROLE = f"arn:aws:iam::{MEMBER}:role/regwatch"
 ASSUME = {"RoleArn": ROLE, "RoleSessionName": "regwatch", "ExternalId": "a-1:b"}
 
-# The five operations, by a short name: who calls, and how.
+# The operations, by a short name: who calls, and how.
 OPERATIONS = {
     "fleetwise": ("iotfleetwise", MEMBER, "get_register_account_status", {}),
     "govcloud": ("account", HUB, "get_gov_cloud_account_information", {"StandardAccountId": MEMBER}),
     "assume": ("sts", HUB, "assume_role", ASSUME),
     "identity": ("sts", HUB, "get_caller_identity", {}),
     "list": ("organizations", HUB, "list_accounts", {}),
+    "roots": ("organizations", HUB, "list_roots", {}),
+    "units": ("organizations", HUB, "list_organizational_units_for_parent", {"ParentId": "r-exam"}),
+    "within": ("organizations", HUB, "list_accounts_for_parent", {"ParentId": "r-exam"}),
+    "tags": ("organizations", HUB, "list_tags_for_resource", {"ResourceId": MEMBER}),
 }
+
+# Those that Organizations answers as it does `list`.
+LISTS = ["roots", "units", "within", "tags"]
+BY_CLI = [name for name in OPERATIONS if name not in LISTS]
 
 # What each fault is to a client: for each operation an error code and HTTP status, or the exception of
 # a call that was never answered, or None for a good reply.
@@ -98,6 +106,8 @@ FAULTS = {
     "slow_drip": dict.fromkeys(OPERATIONS),
 }
 FAULTS["throttle_with_hint"] = FAULTS["throttle"]
+for outcomes in FAULTS.values():
+    outcomes.update(dict.fromkeys(LISTS, outcomes["list"]))
 
 # The exceptions that the service models have; all others are a plain ClientError.
 MODELED = {
@@ -265,6 +275,41 @@ def pages_of_accounts():
     for caller, expected in [(MEMBER, "AccessDeniedException"), (OUTSIDER, "AWSOrganizationsNotInUseException")]:
         other = client("none", "organizations", KEYS[caller])
         check_equal(caller, type(error_of(other.list_accounts)).__name__, expected)
+
+
+def units_and_tags():
+    organizations = client("none", "organizations", KEYS[HUB])
+    root = organizations.list_roots()
+    check_shape("roots", root)
+    check_equal("roots", [one["Id"] for one in root["Roots"]], ["r-exam"])
+
+    def below(parent):
+        units = organizations.list_organizational_units_for_parent(ParentId=parent)
+        check_shape("units", units)
+        return {unit["Name"]: unit["Id"] for unit in units["OrganizationalUnits"]}
+
+    def within(parent):
+        pages = list(organizations.get_paginator("list_accounts_for_parent").paginate(ParentId=parent))
+        for page in pages:
+            check_shape("within", page)
+        return [account["Id"] for page in pages for account in page["Accounts"]]
+
+    top = below("r-exam")
+    check_equal("units", sorted(top), ["Vehicles"])
+    prod = below(top["Vehicles"])
+    check_equal("units below", sorted(prod), ["Prod"])
+    check_equal("at the top", len(within("r-exam")), 1)
+    check_equal("in a unit", within(top["Vehicles"]), [MEMBER])
+    check_equal("below it", len(within(prod["Prod"])), 25)
+    tags = organizations.list_tags_for_resource(ResourceId=MEMBER)
+    check_shape("tags", tags)
+    check_equal("tags", tags["Tags"], [{"Key": "stage", "Value": "prod"}])
+    check_equal("no tags", organizations.list_tags_for_resource(ResourceId=HUB)["Tags"], [])
+    for expected, what in [
+        ("ParentNotFoundException", lambda: organizations.list_accounts_for_parent(ParentId="ou-exam-11112222")),
+        ("TargetNotFoundException", lambda: organizations.list_tags_for_resource(ResourceId=OUTSIDER)),
+    ]:
+        check_equal("error", type(error_of(what)).__name__, expected)
 
 
 def govcloud_rules():
@@ -559,6 +604,7 @@ def main():
         good_replies,
         registrations_of_each_region,
         pages_of_accounts,
+        units_and_tags,
         govcloud_rules,
         sessions_work,
         wrong_credentials_are_refused,
@@ -571,11 +617,11 @@ def main():
     ]
     for world, expectations in FAULTS.items():
         checks += [fault(world, name, expected) for name, expected in expectations.items()]
-        checks += [cli_check(world, name, expected) for name, expected in expectations.items()]
+        checks += [cli_check(world, name, expectations[name]) for name in BY_CLI]
     for world in ["none", "wrong_account", "unknown_enum"]:
-        checks += [cli_check(world, name, None) for name in OPERATIONS]
+        checks += [cli_check(world, name, None) for name in BY_CLI]
     for world in ["empty_object", "html", "cut_body"]:
-        checks += [cli_shows_no_answer(world, name) for name in OPERATIONS]
+        checks += [cli_shows_no_answer(world, name) for name in BY_CLI]
 
     def run(check):
         try:

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use regwatch::model::{
-    Caller, Event, Failure, FailureReason, Fleet, Poll, Probe, Snapshot, Status, TargetId,
+    Caller, Event, Failure, FailureReason, Fleet, Organization, Poll, Probe, ScopeId, Snapshot, Status,
+    TargetId,
 };
 
 use crate::event::became;
@@ -27,6 +28,13 @@ pub(crate) fn hostile() -> (Arc<Snapshot>, Vec<Event>) {
         ],
         accounts: vec![account],
         targets,
+        organizations: vec![Organization {
+            name: HOSTILE.into(),
+            scope: ScopeId(0),
+            refresh: std::time::Duration::from_hours(1),
+            accounts: 1,
+            leaving: 1,
+        }],
         ..Fleet::default()
     };
     let mut snapshot = Snapshot::new(Arc::new(fleet), at("11:40:00"));
@@ -35,6 +43,7 @@ pub(crate) fn hostile() -> (Arc<Snapshot>, Vec<Event>) {
     reading.resources[0].error_message = Some(long.clone().into());
     reading.resources[2].text = Some(HOSTILE.into());
     record(&mut snapshot, 0, "11:59:00", Ok(reading));
+    snapshot.organizations[0].record(at("11:59:00"), Err(Failure::new(FailureReason::Other, long.clone())));
     let poll = Poll {
         target: TargetId(1),
         attempted_at: at("11:59:30"),

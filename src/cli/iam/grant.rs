@@ -168,18 +168,12 @@ impl Needs<'_> {
         while let Identity::AssumeRole(role) = &config.identities[name] {
             self.shared(name).organization |= is_in_each(&role.role_arn);
             let need = self.shared(&role.from);
-            match (&config.identities[&role.from], is_in_each(&role.role_arn)) {
-                (Identity::AssumeRole(from), _) if is_in_each(&from.role_arn) => {
-                    let arn = role.role_arn.to_string();
-                    need.assumes.insert((arn.clone(), arn));
-                }
-                (_, true) => {
-                    drop(need.assumes_any.insert(role.role_arn.to_string().replace(OWN_ACCOUNT, "*")))
-                }
-                (_, false) => {
-                    let arn = role.role_arn.to_string();
-                    need.assumes.insert((arn.clone(), arn));
-                }
+            let is_from_each = matches!(&config.identities[&role.from], Identity::AssumeRole(from) if is_in_each(&from.role_arn));
+            let arn = role.role_arn.to_string();
+            if is_in_each(&role.role_arn) && !is_from_each {
+                need.assumes_any.insert(arn.replace(OWN_ACCOUNT, "*"));
+            } else {
+                need.assumes.insert((arn.clone(), arn));
             }
             name = &role.from;
         }

@@ -264,3 +264,74 @@ fn what_hcl_would_read_as_its_own_is_escaped() {
     assert!(text.contains(r#"resource "aws_iam_role" "regwatch_a_b_" {"#), "{text}");
     assert!(text.contains("identifiers = [var.a_b_principal_arn]"), "{text}");
 }
+
+/// The statements of the policies of an identity, by their names.
+fn statements<'a>(
+    shown: &'a Json,
+    list: &str,
+    identity: &str,
+) -> std::collections::BTreeMap<&'a str, &'a Json> {
+    let grant = shown[list].as_array().unwrap().iter().find(|grant| grant["identity"] == identity);
+    let policies = grant.unwrap_or_else(|| panic!("{identity}: {shown:#}"))["policies"].as_array().unwrap();
+    let statements = policies.iter().flat_map(|policy| policy["document"]["Statement"].as_array().unwrap());
+    statements.map(|statement| (statement["Sid"].as_str().unwrap(), statement)).collect()
+}
+
+#[test]
+fn who_finds_accounts_may_list_what_its_choice_needs_and_reach_whoever_is_found() {
+    let identities = "hub: {}, lister: {from: hub, assume_role: {role_arn: 'arn:aws:iam::111122223333:role/lister'}}, \
+                      member: {from: hub, assume_role: {role_arn: 'arn:aws:iam::{account_id}:role/regwatch'}}, \
+                      onwards: {from: member, assume_role: {role_arn: 'arn:aws:iam::{account_id}:role/onwards'}}";
+    let organization = |choice: &str| {
+        shown(&parse(&format!(
+            "{{identities: {{{identities}}}, organizations: [{{identity: lister, fleetwise: {{identity: onwards, \
+             regions: [us-east-1]}}, govcloud: {{identity: lister}}{choice}}}]}}"
+        )))
+    };
+    for (choice, expected) in [
+        ("", serde_json::json!("organizations:ListAccounts")),
+        (
+            ", exclude: [{ou: /A}]",
+            serde_json::json!([
+                "organizations:ListAccounts",
+                "organizations:ListAccountsForParent",
+                "organizations:ListOrganizationalUnitsForParent",
+                "organizations:ListRoots"
+            ]),
+        ),
+        (
+            ", include: [{tags: {a: b}}]",
+            serde_json::json!(["organizations:ListAccounts", "organizations:ListTagsForResource"]),
+        ),
+    ] {
+        let shown = organization(choice);
+        let lister = statements(&shown, "roles", "lister");
+        assert_eq!(lister["OrganizationAccounts"]["Action"], expected, "{choice}");
+        assert_eq!(lister["OrganizationAccounts"]["Resource"], "*");
+        assert_eq!(lister["GovCloudAccount"]["Resource"], "arn:aws:account::*:account/o-*/*");
+        assert_eq!(lister.len(), 2, "{lister:#?}");
+        let hub = statements(&shown, "principals", "hub");
+        assert_eq!(hub["AssumeRoles"]["Resource"], "arn:aws:iam::111122223333:role/lister");
+        let reach = hub["AssumeRolesInOrganization"];
+        assert_eq!(reach["Resource"], "arn:aws:iam::*:role/regwatch");
+        assert_eq!(reach["Condition"]["StringEquals"]["aws:ResourceOrgID"], "{organization_id}");
+        // A role in each account reaches the other in its own.
+        let member = statements(&shown, "roles", "member");
+        assert_eq!(member["AssumeRoles"]["Resource"], "arn:aws:iam::{account_id}:role/onwards");
+        let roles = shown["roles"].as_array().unwrap();
+        let each: Vec<_> =
+            roles.iter().filter(|role| role["organization"] == true).map(|role| &role["identity"]).collect();
+        assert_eq!(each, ["member", "onwards"]);
+        let onwards = statements(&shown, "roles", "onwards");
+        assert_eq!(onwards["FleetWiseRegistration"]["Action"], "iotfleetwise:GetRegisterAccountStatus");
+    }
+    let grants = grant::all(&parse(&format!(
+        "{{identities: {{{identities}}}, organizations: [{{identity: hub, fleetwise: {{identity: member, regions: \
+         [us-east-1]}}}}]}}"
+    )));
+    let of_member: Vec<_> = grants.into_iter().filter(|grant| &*grant.identity == "member").collect();
+    let template = cloudformation::render(&of_member);
+    assert!(template.contains("With automatic deployment it follows those that join."), "{template}");
+    let hcl = terraform::render(&of_member);
+    assert!(hcl.contains("a role in each account of the organization that is asked with it"), "{hcl}");
+}

@@ -86,7 +86,7 @@ impl OrganizationLine {
             last_success: Moment::maybe(known.last_success, look.now),
             failure: known.failure.as_ref().map(|failure| FailureLine {
                 reason: failure.reason.as_str(),
-                words: Foreign::whole(&failure.message),
+                words: Foreign::brief(&failure.message),
                 advice: advice::of_listing(failure),
             }),
         }

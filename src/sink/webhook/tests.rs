@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::config::{Config, Secret, Source};
-use crate::model::Status;
+use crate::model::{Entry, Status, TransitionKind};
 use crate::sink::sample::{rehearsal, sample};
 
 fn webhook(name: &str) -> config::Webhook {
@@ -118,6 +118,9 @@ fn slack_gets_blocks_of_plain_text() {
     );
     assert_eq!(body["blocks"][1]["fields"][2]["text"], "Change\nREGISTRATION_PENDING → REGISTRATION_FAILURE");
     assert_eq!(body["blocks"][2]["text"]["text"], "This is a sample, sent to test a webhook.");
+    let over = slack.body(&ended(Status::RegistrationFailure));
+    assert_eq!(over["blocks"][0]["text"]["text"], "REGISTRATION_FAILURE");
+    assert_eq!(over["blocks"][1]["fields"][2]["text"], "Change\nnot watched any more");
     let well = slack.sample(Status::Active);
     assert_eq!(well["blocks"][0]["text"]["text"], "ACTIVE");
     assert_eq!(well["blocks"].as_array().unwrap().len(), 2);
@@ -166,6 +169,16 @@ fn pagerduty_opens_and_resolves_one_incident_a_subject() {
     assert_eq!(resolve["event_action"], "resolve");
     assert_eq!(resolve["dedup_key"], trigger["dedup_key"]);
     assert_eq!(pagerduty.sample(Status::Suspended)["event_action"], "trigger");
+    let ended = pagerduty.body(&ended(Status::RegistrationFailure));
+    assert_eq!((&ended["event_action"], &ended["dedup_key"]), (&json!("resolve"), &trigger["dedup_key"]));
+}
+
+/// What failed is not watched any more.
+fn ended(to: Status) -> Entry {
+    let mut entry = sample(to, "2026-11-21T12:00:00Z".parse().unwrap());
+    entry.event.transition.kind = TransitionKind::Ended;
+    entry.event.transition.from = Some(to);
+    entry
 }
 
 /// Source: Alertmanager's own `api/v2/openapi.yaml`; a real one takes these in `tests/outside`.
@@ -178,6 +191,8 @@ fn alertmanager_ends_the_alert_that_it_fired() {
     assert_eq!(firing["startsAt"], "2026-11-21T12:00:00Z");
     assert_eq!(well["endsAt"], "2026-11-21T12:00:00Z");
     assert!(well.get("startsAt").is_none(), "{well}");
+    let ended = alertmanager.body(&ended(Status::RegistrationFailure))[0].clone();
+    assert_eq!((&ended["labels"], &ended["endsAt"]), (&firing["labels"], &well["endsAt"]));
     // Labels and annotations are texts; a label must not be empty.
     for alert in rehearsal().map(|entry| alertmanager.body(&entry)[0].clone()) {
         let labels = alert["labels"].as_object().unwrap().values();

@@ -17,34 +17,29 @@ impl Stage {
         };
         let kept: Vec<(TargetKey, SavedState)> =
             ledger.kept().states.into_iter().filter(|(key, _)| is_new(key)).collect();
-        self.adopt_with(second, fleet, succession, kept).await;
+        self.adopt_with(second, fleet, succession, kept, Vec::new()).await;
     }
 
-    async fn adopt_with(
+    pub(super) async fn adopt_with(
         &self,
         second: i64,
         fleet: Fleet,
         succession: Succession,
         kept: Vec<(TargetKey, SavedState)>,
+        ended: Vec<TargetId>,
     ) {
         let generation = self.look.borrow().fleet.generation.next();
         let (done, heard) = tokio::sync::oneshot::channel();
         let fleet = Arc::new(Fleet { generation, ..fleet });
-        let adoption = Adoption {
-            fleet,
-            succession: Arc::new(succession),
-            ended: Vec::new(),
-            kept,
-            now: at(second),
-            done,
-        };
+        let adoption =
+            Adoption { fleet, succession: Arc::new(succession), ended, kept, now: at(second), done };
         self.adoptions.send(adoption).await.unwrap();
         heard.await.unwrap();
     }
 }
 
 /// The fleet with its targets in another order, or some of them alone.
-fn only(places: &[usize]) -> Fleet {
+pub(super) fn only(places: &[usize]) -> Fleet {
     let Fleet { targets, mut scopes, .. } = fleet();
     let targets: Vec<_> = places.iter().map(|&place| targets[place].clone()).collect();
     scopes[0].targets = (0..).map(TargetId).take(targets.len()).collect();
@@ -210,7 +205,7 @@ async fn a_new_scope_of_a_known_caller_has_its_account_at_once() {
     let other = Scope { caller: Caller::Identity("other".into()), ..europe.clone() };
     wider.scopes.extend([europe, other]);
     let succession = Succession::between(&fleet(), &wider, &HashSet::new());
-    stage.adopt_with(0, wider, succession, Vec::new()).await;
+    stage.adopt_with(0, wider, succession, Vec::new(), Vec::new()).await;
     let callers: Vec<_> = stage.look.borrow().scopes.iter().map(|scope| scope.caller).collect();
     assert_eq!(callers, [Some(account), Some(account), None]);
 }

@@ -82,6 +82,9 @@ impl Kept {
                 self.log.push(event.clone());
             }
         }
+        for key in &batch.ended {
+            self.states.remove(key);
+        }
         self.states.extend(batch.states.iter().cloned());
         for (key, at) in &batch.answered {
             self.states.get_mut(key).expect("who answered has a state").last_success = Some(*at);

@@ -34,6 +34,7 @@ async fn a_target_is_shown_in_full() {
             "last_attempt": "2026-11-21T11:59:30Z",
             "last_success": "2026-11-21T11:41:00Z",
             "next_poll": "2026-11-21T12:05:00Z",
+            "left_at": null,
             "backoff_until": "2026-11-21T12:00:07Z",
             "failure": {"reason": "access_denied", "message": "no"},
             "resources": [

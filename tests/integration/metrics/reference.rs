@@ -61,13 +61,14 @@ fn shown(page: &str) -> BTreeMap<String, Shape> {
     shown
 }
 
-/// One member that answers and one that denies, a store, and a webhook.
+/// One member that answers and one that denies, an organization, a store, and a webhook.
 fn config(store: &Path, receiver: &Receiver) -> String {
     format!(
         "polling: {{interval: 1s, pending_interval: 1s, failed_interval: 1s, timeout: 900ms, start_window: 100ms}}
 store: {{path: '{}'}}
 events: {{webhooks: [{{name: hook, url: '{}'}}]}}
-{}accounts:
+{}organizations: [{{name: fleet, identity: hub, govcloud: {{identity: hub}}, exclude: [{{name: hub}}]}}]
+accounts:
   - {{id: '{}', labels: {{team: fleet}}, fleetwise: {{identity: member, regions: [us-east-1]}}, govcloud: {{identity: hub}}}}
   - {{id: '{}', fleetwise: {{identity: member, regions: [us-east-1]}}}}\n",
         store.display(),
@@ -107,6 +108,7 @@ async fn a_daemon_with_everything_shows_what_the_reference_has_and_nothing_else(
         let infos = ["aws_fleetwise_registration_info", "aws_govcloud_account_info"];
         infos.iter().all(|info| page.count(info) == 1)
             && page.sum(r#"regwatch_poll_failures_total{reason="access_denied"}"#) > 0.0
+            && page.sum("regwatch_discovered_accounts") == 2.0
     };
     let page = Page::until(&client, &url, "all have answered", everything).await;
     let (shown, listed) = (shown(&page.0), listed());

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use regwatch::model::Region;
 use regwatch::sim::{
-    Account, Fault, GovCloudState, Operation, Quota, Registration, RegistrationStatus, Script, Service, World,
+    Account, Fault, GovCloudState, MemberState, Operation, Quota, Registration, RegistrationStatus, Script,
+    Service, World,
 };
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -86,6 +87,57 @@ async fn all_well_is_status_0_and_each_target_is_asked_once() {
             .contains(&call.operation)
     });
     assert_eq!(asked.count(), 4);
+}
+
+/// An organization from which all but the hub are taken.
+fn organization() -> String {
+    format!(
+        "{}organizations: [{{name: fleet, identity: hub, fleetwise: {{identity: member, regions: [us-east-1]}}, exclude: [{{name: hub}}]}}]\n",
+        identities()
+    )
+}
+
+#[tokio::test]
+async fn the_accounts_of_an_organization_are_found_first() {
+    let world = World::new().management(hub()).member(member(1)).member(member(2));
+    let aws = Aws::start(world.member(member(3).state(Script::new(MemberState::Closed)))).await;
+    let ended = poll(&aws, &organization(), &[]).await;
+    assert_eq!(ended.status, Some(0), "{}{}", ended.out, ended.err);
+    assert!(ended.out.ends_with("\n\n2 targets: 2 well\n"), "{}", ended.out);
+    assert!(ended.out.contains("000000000002 member-2"), "{}", ended.out);
+
+    let ended = poll(&aws, &organization(), &["--account", "member-2", "--format", "json"]).await;
+    let shown: Value = serde_json::from_str(&ended.out).expect("JSON");
+    assert_eq!((ended.status, shown["summary"]["targets"].as_u64()), (Some(0), Some(1)), "{shown:#}");
+    assert_eq!(shown["unlisted"], serde_json::json!([]));
+    let ended = poll(&aws, &organization(), &["--account", "member-3"]).await;
+    assert_eq!(ended.status, Some(2));
+    assert!(ended.err.contains("member-3, and neither has an organization"), "{}", ended.err);
+}
+
+#[tokio::test]
+async fn an_organization_that_cannot_be_listed_shows_and_sets_the_status() {
+    let aws = Aws::start(World::new().management(hub()).member(member(1))).await;
+    aws.control.set_fault(hub_id(), Operation::ListAccounts, Fault::Denied);
+    let both = organization()
+        + &format!(
+            "accounts: [{{id: '{}', fleetwise: {{identity: member, regions: [us-east-1]}}}}]\n",
+            id(1)
+        );
+    let ended = poll(&aws, &both, &[]).await;
+    assert_eq!(ended.status, Some(2), "{}{}", ended.out, ended.err);
+    assert!(ended.out.contains("1 target: 1 well"), "what is listed is asked: {}", ended.out);
+    assert!(ended.out.contains("\nNOT LISTED: organization fleet: access_denied\n"), "{}", ended.out);
+    assert!(ended.out.contains("regwatch iam"), "{}", ended.out);
+    let ended = poll(&aws, &both, &["--format", "json"]).await;
+    let shown: Value = serde_json::from_str(&ended.out).expect("JSON");
+    let unlisted = &shown["unlisted"][0];
+    assert_eq!((&unlisted["organization"], &unlisted["reason"]), (&"fleet".into(), &"access_denied".into()));
+
+    aws.control.set_fault(hub_id(), Operation::ListAccounts, Fault::Hang);
+    let ended = poll(&aws, &organization(), &["--timeout", "1s"]).await;
+    assert_eq!(ended.status, Some(2), "{}{}", ended.out, ended.err);
+    assert!(ended.out.contains("NOT LISTED: organization fleet: no time"), "{}", ended.out);
 }
 
 #[tokio::test]

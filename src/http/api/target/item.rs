@@ -121,6 +121,7 @@ impl<'a> Target<'a> {
             Details::None => (None, None),
         };
         let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
+        let left_at = snapshot.fleet.leaving.get(&id).copied();
         Self {
             account_id: target.account.id.to_string(),
             account_name: &target.account.name,
@@ -132,8 +133,8 @@ impl<'a> Target<'a> {
             stale: snapshot.is_stale(id, now),
             last_attempt: time(state.last_attempt),
             last_success: time(state.last_success),
-            next_poll: time(state.next_poll),
-            left_at: time(snapshot.fleet.leaving.get(&id).copied()),
+            next_poll: time(state.next_poll.filter(|_| left_at.is_none())),
+            left_at: time(left_at),
             backoff_until: time(scope.pacing.backoff_until.filter(|until| *until > now)),
             failure: state.failure.as_ref().map(|failure| Failure {
                 reason: failure.reason.as_str(),
