@@ -5,6 +5,7 @@
 //! listing that has failed is begun anew, less and less soon. Who has joined and who has left is not decided
 //! here.
 
+mod course;
 mod selection;
 mod walk;
 
@@ -17,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use self::course::Course;
 use self::walk::Walk;
 use crate::aws::Listed;
 use crate::clock::Clock;
@@ -85,14 +87,6 @@ pub struct Discoverer<D> {
     /// What nobody has taken yet.
     ended: Option<Outcome>,
     random: fastrand::Rng,
-}
-
-/// When an organization is listed.
-struct Course {
-    organization: Arc<Organization>,
-    due: Instant,
-    /// There while it fails.
-    backoff: Option<Backoff>,
 }
 
 /// A listing under way.
@@ -246,55 +240,6 @@ impl<D: Directory> Discoverer<D> {
             regular.min(now + backoff.next(&mut self.random))
         };
         self.ended = Some(Outcome { organization, at: self.around.clock.at(now), listing });
-    }
-
-    /// Does as the orders of now say; `false` if its scope is gone.
-    fn obey(&mut self) -> bool {
-        let assignment = Arc::clone(&self.orders.borrow_and_update().assignment);
-        if Arc::ptr_eq(&assignment, &self.assignment) {
-            return true;
-        }
-        let Some(scope) = assignment.succession.scope(self.scope) else { return false };
-        (self.scope, self.assignment) = (scope, assignment);
-        let now = Instant::now();
-        self.pace.set_limit(self.assignment.fleet.scope(scope).limit);
-        self.plan(now);
-        let is_planned = |walk: &Walk| {
-            self.courses.iter().any(|course| {
-                course.organization.name == walk.organization().name
-                    && course.organization.is_listed_like(walk.organization())
-                    && !self.assignment.redefined.contains(&walk.organization().identity)
-            })
-        };
-        if !self.current.as_ref().is_some_and(|current| is_planned(&current.walk)) {
-            self.current = None;
-            if let Some(Call { permit, .. }) = self.call.take() {
-                self.pace.finish(permit, Answer::Unanswered, now);
-            }
-        }
-        true
-    }
-
-    /// Finds its organizations. Those that are listed as before keep their time; all others are due now.
-    fn plan(&mut self, now: Instant) {
-        let Assignment { fleet, organizations, redefined, .. } = &*self.assignment;
-        let of_scope = fleet.organizations.iter().filter(|organization| organization.scope == self.scope);
-        let is_own =
-            |organization: &&Arc<Organization>| of_scope.clone().any(|own| own.name == organization.name);
-        let mut before = std::mem::take(&mut self.courses);
-        for organization in organizations.iter().filter(is_own) {
-            let is_same = |course: &Course| {
-                course.organization.name == organization.name
-                    && course.organization.is_listed_like(organization)
-                    && !redefined.contains(&organization.identity)
-            };
-            let course = match before.iter().position(is_same) {
-                Some(place) => before.swap_remove(place),
-                None => Course { organization: Arc::clone(organization), due: now, backoff: None },
-            };
-            let due = course.due.min(now + organization.refresh);
-            self.courses.push(Course { organization: Arc::clone(organization), due, ..course });
-        }
     }
 
     async fn report_pace(&mut self, now: Instant) {

@@ -3,6 +3,7 @@
 mod cloudformation;
 mod grant;
 mod json;
+mod need;
 mod policy;
 mod terraform;
 #[cfg(test)]

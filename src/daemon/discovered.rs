@@ -102,8 +102,8 @@ impl Generations {
         let turnover = roster.take(listing, at);
         log_turnover(&organization.name, listing, &turnover, is_first);
         let (store, name) = (&self.lasting.store, &organization.name);
-        let is_saved = turnover.is_empty() && !self.found.unsaved.contains(name);
-        let saved = match is_saved {
+        let is_kept = turnover.is_empty() && !self.found.unsaved.contains(name);
+        let saved = match is_kept {
             true => store.note_listing(name, at).await,
             false => store.save_roster(name, at, roster).await,
         };

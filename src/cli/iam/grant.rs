@@ -1,11 +1,12 @@
 //! What each identity of a configuration has to be allowed: exactly what regwatch does with it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::need::{self, Need};
 use super::policy::{OWN_ACCOUNT, Parameter, Policy, Statement, Text};
-use crate::config::{AssumeRole, Config, Identity, Organization, RoleArn};
-use crate::model::{AccountId, Region};
+use crate::config::{AssumeRole, Config, Identity};
+use crate::model::AccountId;
 
 /// The managed policies that a role may have without a raised quota: "IAM and AWS STS quotas" in the AWS IAM
 /// user guide.
@@ -61,58 +62,10 @@ impl Role {
     }
 }
 
-/// What one identity needs; a role of a fixed account whose name tells the polled one counts once for each.
-#[derive(Default)]
-struct Need {
-    accounts: BTreeSet<AccountId>,
-    /// Whether it is used for accounts that are yet to be found.
-    organization: bool,
-    /// The roles to assume: as they are, and with a `*` for the polled account.
-    assumes: BTreeSet<(String, String)>,
-    /// The roles to assume in accounts that are yet to be found.
-    assumes_any: BTreeSet<String>,
-    /// What it takes to find accounts.
-    lists: BTreeSet<&'static str>,
-    fleetwise_regions: BTreeSet<Region>,
-    /// The accounts whose registration with FleetWise it asks for: its own.
-    own: BTreeSet<AccountId>,
-    /// The accounts whose GovCloud account it asks for.
-    govcloud: BTreeSet<AccountId>,
-    /// Whether it asks for those of accounts that are yet to be found.
-    govcloud_any: bool,
-}
-
-/// Whose need: an identity, and the polled account where each has a role of its own in a fixed account.
-type Key = (Arc<str>, Option<AccountId>);
-
 /// What all identities need that the configuration uses, each before those that it is assumed with.
 pub(super) fn all(config: &Config) -> Vec<Grant> {
-    let mut needs = Needs { config, needs: BTreeMap::new() };
-    for watched in &config.accounts {
-        let account = watched.account.id;
-        if let Some(fleetwise) = &watched.fleetwise {
-            let need = needs.of(&fleetwise.identity, account);
-            need.fleetwise_regions.extend(fleetwise.regions.iter().cloned());
-            need.own.insert(account);
-        }
-        if let Some(govcloud) = &watched.govcloud {
-            needs.of(&govcloud.identity, account).govcloud.insert(account);
-        }
-    }
-    for organization in &config.organizations {
-        needs.found(&organization.identity).lists.extend(lists(organization));
-        if let Some(fleetwise) = &organization.fleetwise {
-            let need = needs.found(&fleetwise.identity);
-            need.fleetwise_regions.extend(fleetwise.regions.iter().cloned());
-            need.organization = true;
-        }
-        if let Some(govcloud) = &organization.govcloud {
-            let need = needs.found(&govcloud.identity);
-            (need.govcloud_any, need.organization) = (true, true);
-        }
-    }
+    let needs = need::all(config);
     let (principals, roles): (Vec<_>, Vec<_>) = needs
-        .needs
         .iter()
         .partition(|((identity, _), _)| !matches!(config.identities[identity], Identity::AssumeRole(_)));
     principals
@@ -120,85 +73,6 @@ pub(super) fn all(config: &Config) -> Vec<Grant> {
         .chain(roles)
         .map(|((identity, account), need)| grant(config, identity, *account, need))
         .collect()
-}
-
-/// The calls that list an organization.
-fn lists(organization: &Organization) -> Vec<&'static str> {
-    let mut actions = vec!["organizations:ListAccounts"];
-    if organization.rules().any(|rule| rule.unit.is_some()) {
-        actions.extend([
-            "organizations:ListRoots",
-            "organizations:ListOrganizationalUnitsForParent",
-            "organizations:ListAccountsForParent",
-        ]);
-    }
-    if organization.rules().any(|rule| !rule.tags.is_empty()) {
-        actions.push("organizations:ListTagsForResource");
-    }
-    actions
-}
-
-struct Needs<'a> {
-    config: &'a Config,
-    needs: BTreeMap<Key, Need>,
-}
-
-impl Needs<'_> {
-    /// The need of an identity that is used for an account; what it takes to get it is noted on the way.
-    fn of(&mut self, identity: &Arc<str>, account: AccountId) -> &mut Need {
-        let config = self.config;
-        let mut name = identity;
-        while let Identity::AssumeRole(role) = &config.identities[name] {
-            self.at(name, account).accounts.insert(account);
-            let arn = match &config.identities[&role.from] {
-                Identity::AssumeRole(from) if is_in_each(&from.role_arn) => role.role_arn.to_string(),
-                _ => role.role_arn.for_account(account),
-            };
-            let any = role.role_arn.to_string().replace(OWN_ACCOUNT, "*");
-            self.at(&role.from, account).assumes.insert((arn, any));
-            name = &role.from;
-        }
-        self.at(identity, account)
-    }
-
-    /// The need of an identity that is used for accounts that are yet to be found, or to find them.
-    fn found(&mut self, identity: &Arc<str>) -> &mut Need {
-        let config = self.config;
-        let mut name = identity;
-        while let Identity::AssumeRole(role) = &config.identities[name] {
-            self.shared(name).organization |= is_in_each(&role.role_arn);
-            let need = self.shared(&role.from);
-            let is_from_each = matches!(&config.identities[&role.from], Identity::AssumeRole(from) if is_in_each(&from.role_arn));
-            let arn = role.role_arn.to_string();
-            if is_in_each(&role.role_arn) && !is_from_each {
-                need.assumes_any.insert(arn.replace(OWN_ACCOUNT, "*"));
-            } else {
-                need.assumes.insert((arn.clone(), arn));
-            }
-            name = &role.from;
-        }
-        self.shared(identity)
-    }
-
-    /// The need of an identity that has no role of another name for each account.
-    fn shared(&mut self, identity: &Arc<str>) -> &mut Need {
-        self.needs.entry((Arc::clone(identity), None)).or_default()
-    }
-
-    fn at(&mut self, identity: &Arc<str>, account: AccountId) -> &mut Need {
-        let apart = match &self.config.identities[identity] {
-            Identity::AssumeRole(role) if role.role_arn.is_template() && !is_in_each(&role.role_arn) => {
-                Some(account)
-            }
-            _ => None,
-        };
-        self.needs.entry((Arc::clone(identity), apart)).or_default()
-    }
-}
-
-/// Whether a role is in the polled account, whichever that is.
-fn is_in_each(role: &RoleArn) -> bool {
-    role.fixed_account().is_none()
 }
 
 fn grant(config: &Config, identity: &Arc<str>, account: Option<AccountId>, need: &Need) -> Grant {
