@@ -39,7 +39,7 @@ impl<T> Shelves<T> {
 impl<T: Clone> Shelves<T> {
     /// The items in their order, to be changed. Then nothing is shared any more.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.shelves.iter_mut().flat_map(|shelf| Arc::make_mut(shelf))
+        self.shelves.iter_mut().flat_map(Arc::make_mut)
     }
 }
 

@@ -187,7 +187,7 @@ async fn what_comes_back_goes_on_where_it_was_though_the_store_was_read_before_i
     // Until the tracker has heard of it, too.
     tokio::time::sleep(Duration::from_millis(1)).await;
     let succession = Succession::between(&only(&[1]), &only(&[1, 0]), &HashSet::new());
-    stage.adopt_with(3, only(&[1, 0]), succession, read).await;
+    stage.adopt_with(3, only(&[1, 0]), succession, read, Vec::new()).await;
     assert_eq!(stage.look.borrow().targets[1].resources[0].reading.status, Status::Active);
     stage.send(of(2, polled_at(4, 1, Ok(Status::Active)))).await;
     stage.end().await;
