@@ -19,7 +19,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{JoinSet, yield_now};
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::exchange::{Delivery, answer};
@@ -32,6 +32,9 @@ const LONGEST_BODY: usize = 64 * 1024;
 
 /// How long to wait before accepting again when the machine has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long after half of an answer its connection is cut: by then a busy machine has sent that half.
+const CUT_AFTER: Duration = Duration::from_millis(50);
 
 /// A simulated AWS that listens, and does not answer yet.
 #[derive(Debug)]
@@ -166,7 +169,7 @@ fn delivered(reply: Reply, delivery: Delivery) -> UnsyncBoxBody<Bytes, End> {
                     Some(half) => Some((Ok(Frame::data(half)), None)),
                     None => {
                         // What came before is sent while this waits, and not dropped with the connection.
-                        yield_now().await;
+                        sleep(CUT_AFTER).await;
                         Some((Err(End), None))
                     }
                 }

@@ -75,7 +75,9 @@ fn world() -> World {
         MemberState::Closed,
     ];
     let others = (0..25).zip(states.iter().cycle()).map(|(index, state)| {
-        Account::new(account(&format!("2000000000{index:02}")), "other").state(Script::new(*state))
+        Account::new(account(&format!("2000000000{index:02}")), "other")
+            .unit("/Vehicles/Prod")
+            .state(Script::new(*state))
     });
     let world = World::new().management(hub).member(member).outsider(outsider);
     let world = others.fold(world, World::member);

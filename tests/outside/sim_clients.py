@@ -189,7 +189,11 @@ def check_values(path, shape, value):
     elif shape.type_name == "string":
         metadata = shape.metadata
         assert not metadata.get("enum") or value in metadata["enum"], f"{path}: {value!r} is no value"
+        # Python knows no classes of Unicode, and what is answered here is ASCII.
+        classes = {r"\p{L}": "a-zA-Z", r"\p{Z}": " ", r"\p{N}": "0-9"}
         pattern = metadata.get("pattern")
+        for name, letters in classes.items():
+            pattern = pattern and pattern.replace(name, letters)
         assert not pattern or re.fullmatch(pattern, value), f"{path}: {value!r} does not match {pattern}"
         assert metadata.get("min", 0) <= len(value) <= metadata.get("max", 1 << 30), f"{path}: {value!r}"
 
