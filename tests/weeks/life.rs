@@ -9,8 +9,8 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use fastrand::Rng;
-use regwatch::config::Config;
 use regwatch::aws::{List, Listed};
+use regwatch::config::Config;
 use regwatch::daemon::Loops;
 use regwatch::discovery;
 use regwatch::liveness::Liveness;
