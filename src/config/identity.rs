@@ -1,5 +1,6 @@
 //! The `identities` section: named ways to get credentials, each on top of another or of its own.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -18,12 +19,18 @@ pub(super) const ROLE_KEYS: &[&str] = &["role_arn", "external_id", "session_name
 /// The session name where none is given.
 pub(super) const DEFAULT_SESSION_NAME: &str = "regwatch";
 
+/// How many names are compared with unknown ones, to tell which was meant: twenty slips among a thousand
+/// identities. Beyond that a file is no matter of slips, and would take long.
+const COMPARISONS: usize = 20_000;
+
 /// The identities of a file, as far as they could be read.
 #[derive(Debug, Default)]
 pub(super) struct Identities {
     /// In the order of the file.
     drafts: Vec<Draft>,
     by_name: HashMap<Arc<str>, usize>,
+    /// How many names have been compared with unknown ones.
+    compared: Cell<usize>,
 }
 
 #[derive(Debug)]
@@ -62,7 +69,10 @@ impl Identities {
         if let Some(&index) = self.by_name.get(name) {
             return Some(&self.drafts[index].name);
         }
-        let right = match nearest(name, self.drafts.iter().map(|draft| &*draft.name)) {
+        let compared = self.compared.get() + self.drafts.len();
+        self.compared.set(compared);
+        let known = self.drafts.iter().filter(|_| compared <= COMPARISONS).map(|draft| &*draft.name);
+        let right = match nearest(name, known) {
             Some(nearest) => format!("did you mean {}?", shown(nearest)),
             None => "define it under `identities`; `{}` there is the default credential chain".to_owned(),
         };
