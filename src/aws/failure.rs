@@ -27,8 +27,8 @@ where
             let (error, response) = (service.err(), service.raw());
             let status = response.status().as_u16();
             let message = match (error.code(), error.message()) {
-                (Some(code), Some(message)) => format!("{code}: {}", first_line(message)),
-                (Some(code), None) => code.to_owned(),
+                (Some(code), Some(message)) => format!("{}: {}", first_line(code), first_line(message)),
+                (Some(code), None) => first_line(code).to_owned(),
                 (None, _) => format!("HTTP status {status} without an AWS error code"),
             };
             let reason = error.code().map_or_else(|| by_status(status), |code| by_code(code, status));

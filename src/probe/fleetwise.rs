@@ -41,11 +41,9 @@ pub(super) async fn ask(client: &Client, session: Session, target: &Target) -> R
 }
 
 fn read(reply: &GetRegisterAccountStatusOutput, asked: AccountId) -> Result<Reading, Failure> {
-    let answered = reply.customer_account_id();
-    if answered.is_empty() {
-        return Err(reply::malformed("the reply has no customerAccountId"));
-    }
-    if answered.parse() != Ok(asked) {
+    let answered: AccountId = (reply.customer_account_id().parse())
+        .map_err(|_| reply::malformed("the reply has no customerAccountId of 12 digits"))?;
+    if answered != asked {
         return Err(wrong_account(answered));
     }
     let mut resources = vec![resource(Resource::Account, reply.account_status(), None)?];
@@ -98,6 +96,6 @@ fn not_registered() -> Reading {
     }
 }
 
-fn wrong_account(answered: impl std::fmt::Display) -> Failure {
+fn wrong_account(answered: AccountId) -> Failure {
     Failure::new(FailureReason::WrongAccount, format!("the answer is about account {answered}"))
 }
