@@ -6,7 +6,7 @@ use hyper::header::{HeaderName, HeaderValue};
 
 use super::events::path;
 use super::mistake::Report;
-use super::section::{Section, named};
+use super::section::{Section, named, unglued};
 use super::value::{shown, word};
 use super::yaml::{Node, Value};
 use super::{Secret, Source};
@@ -39,10 +39,10 @@ pub(super) fn read(node: &Node, report: &mut Report) -> Option<Vec<(HeaderName, 
     let mut headers = Vec::new();
     let mut is_sound = true;
     for (text, at, node) in named(node, "`headers`", report)? {
-        let value = value(node, text, report);
+        let value = value(node, unglued(text), report);
         let Ok(name) = text.parse::<HeaderName>() else {
             let right = "HTTP accepts letters, digits and hyphens";
-            report.mistake(at, format!("{} is no name of a header; {right}", shown(text)));
+            report.mistake(at, format!("{} is no name of a header; {right}", shown(unglued(text))));
             is_sound = false;
             continue;
         };
@@ -67,10 +67,16 @@ pub(super) fn read(node: &Node, report: &mut Report) -> Option<Vec<(HeaderName, 
 
 /// A value, here or in a file. It may be a secret.
 fn value(node: &Node, name: &str, report: &mut Report) -> Option<Source> {
-    if let Value::Map(_) = node.value {
+    if let Value::Map(entries) = &node.value {
+        let is_file = |key: &Node| matches!(&key.value, Value::Scalar { text, .. } if **text == *"file");
+        if !entries.iter().any(|(key, _)| is_file(key)) {
+            // Its keys are not told: they may be the value, in braces of its own.
+            let right = "quote what begins with a brace, or name the file that holds it as {file: PATH}";
+            report.mistake(node.at, format!("the value of {} is a mapping; {right}", shown(name)));
+            return None;
+        }
         let section = Section::open(node, "a header", KEYS, report)?;
-        let file = section.require("file", "name the file that holds its value", report)?;
-        return path(file, "file", report).map(Source::File);
+        return path(section.get("file")?, "file", report).map(Source::File);
     }
     let text = word(node, name, report)?;
     if HeaderValue::from_str(text).is_err() {

@@ -98,6 +98,12 @@ pub(super) fn named<'n>(
     Some(entries)
 }
 
+/// A key without what follows a colon inside of it: that is probably its value, glued to it, and may be
+/// a secret.
+pub(super) fn unglued(key: &str) -> &str {
+    key.split_once(':').map_or(key, |(key, _)| key)
+}
+
 /// The closest of some names to one that is none of them, if it is close enough to be a slip.
 pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Hyphens and capitals are habits of other tools, not slips; a third of the letters is the most
@@ -150,5 +156,5 @@ fn unknown_key(key: &str, section: &str, meant: Option<&str>, known: &[&str]) ->
 }
 
 fn given_twice(key: &str, first: Place) -> String {
-    format!("{} is given already at line {}; keep one of them", shown(key), first.line)
+    format!("{} is given already at line {}; keep one of them", shown(unglued(key)), first.line)
 }

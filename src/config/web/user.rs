@@ -8,7 +8,7 @@ use bcrypt::HashParts;
 
 use super::super::Secret;
 use super::super::mistake::Report;
-use super::super::section::named;
+use super::super::section::{named, unglued};
 use super::super::value::{shown, text};
 use super::super::yaml::Node;
 
@@ -46,10 +46,10 @@ pub(super) fn read(node: &Node, report: &mut Report) -> Option<BTreeMap<String, 
     let mut users = BTreeMap::new();
     let mut is_sound = true;
     for (name, at, node) in named(node, "`basic_auth_users`", report)? {
-        let hash = hash(node, name, report);
+        let hash = hash(node, unglued(name), report);
         if name.contains(':') || name.chars().any(char::is_control) {
             let right = "a name that browsers and scrapers can send has no colon and no control character";
-            report.mistake(at, format!("{} is no name for a user; {right}", shown(name)));
+            report.mistake(at, format!("{} is no name for a user; {right}", shown(unglued(name))));
             is_sound = false;
         }
         is_sound &= hash.is_some();
