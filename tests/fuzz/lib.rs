@@ -1,7 +1,6 @@
 //! The properties of `property.rs` as a library, for the fuzz targets. The rest is what the integration
 //! tests stand on, too.
 
-#[expect(dead_code, reason = "not all of what the integration tests need is needed here")]
 #[path = "../support/event.rs"]
 mod event;
 #[expect(dead_code, reason = "not all of what the integration tests need is needed here")]
@@ -11,7 +10,6 @@ mod property;
 #[expect(dead_code, reason = "not all of what the integration tests need is needed here")]
 #[path = "../support/server.rs"]
 mod server;
-#[expect(dead_code, reason = "not all of what the integration tests need is needed here")]
 #[path = "../support/snapshot.rs"]
 mod snapshot;
 
