@@ -27,7 +27,7 @@ use crate::liveness::{Liveness, Loop, Promise};
 use crate::model::{Failure, FailureReason, Listing, Pacing, Report, ScopeId};
 use crate::poller::{Assignment, Finish, Orders};
 use crate::probe::Directory;
-use crate::schedule::{Answer, Backoff, Cadence, Pace, Permit};
+use crate::schedule::{Answer, Backoff, Cadence, HINT_MAX, Pace, Permit};
 
 /// How often a call is made before the listing has failed.
 const TRIES: u32 = 5;
@@ -214,7 +214,8 @@ impl<D: Directory> Discoverer<D> {
                 current.failed += 1;
                 if failure.reason != FailureReason::Throttled {
                     let delay = current.backoff.next(&mut self.random);
-                    current.not_before = now + delay.max(failure.retry_after.unwrap_or_default());
+                    let hint = failure.retry_after.unwrap_or_default().min(HINT_MAX);
+                    current.not_before = now + delay.max(hint);
                 }
                 return;
             }

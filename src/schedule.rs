@@ -12,5 +12,5 @@ mod queue;
 pub use backoff::Backoff;
 pub use cadence::{Cadence, interval};
 pub use capacity::Capacity;
-pub use pace::{Answer, Pace, Permit};
+pub use pace::{Answer, HINT_MAX, Pace, Permit};
 pub use queue::DueQueue;

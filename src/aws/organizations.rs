@@ -1,11 +1,12 @@
 //! The calls of AWS Organizations that tell who belongs to one.
 //!
-//! Each gives one page. Replies are read strictly: an account without an id or a state is no account.
+//! Each gives one page. Replies are read strictly: an account without an id or a state is no account, and a
+//! page without its list is no empty one.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_organizations::types::{Account, AccountState};
+use aws_sdk_organizations::types::{Account, AccountState, Tag};
 
 use super::{Aws, Session, classify, sdk_region, timeouts};
 use crate::model::{AccountId, Failure, FailureReason, Region};
@@ -113,39 +114,37 @@ impl Aws {
         match list {
             List::Accounts => {
                 let reply = call!(client.list_accounts().max_results(PAGE));
-                page(reply.accounts(), reply.next_token(), account).map(Listed::Accounts)
+                page(reply.accounts.as_deref(), reply.next_token(), account).map(Listed::Accounts)
             }
             List::AccountsOf(parent) => {
                 let reply = call!(client.list_accounts_for_parent().max_results(PAGE).parent_id(&**parent));
-                page(reply.accounts(), reply.next_token(), account).map(Listed::Accounts)
+                page(reply.accounts.as_deref(), reply.next_token(), account).map(Listed::Accounts)
             }
             List::Roots => {
                 let reply = call!(client.list_roots().max_results(PAGE));
-                page(reply.roots(), reply.next_token(), |root| unit(root.id(), root.name()))
+                page(reply.roots.as_deref(), reply.next_token(), |root| unit(root.id(), root.name()))
                     .map(Listed::Units)
             }
             List::Units(parent) => {
                 let units = client.list_organizational_units_for_parent().max_results(PAGE);
                 let reply = call!(units.parent_id(&**parent));
-                page(reply.organizational_units(), reply.next_token(), |ou| unit(ou.id(), ou.name()))
+                page(reply.organizational_units.as_deref(), reply.next_token(), |ou| unit(ou.id(), ou.name()))
                     .map(Listed::Units)
             }
             List::Tags(account) => {
                 let reply = call!(client.list_tags_for_resource().resource_id(account.to_string()));
-                let tag = |tag: &aws_sdk_organizations::types::Tag| {
-                    Ok((tag.key().to_owned(), tag.value().to_owned()))
-                };
-                page(reply.tags(), reply.next_token(), tag).map(Listed::Tags)
+                page(reply.tags.as_deref(), reply.next_token(), tag).map(Listed::Tags)
             }
         }
     }
 }
 
 fn page<S, T>(
-    items: &[S],
+    items: Option<&[S]>,
     next: Option<&str>,
     read: impl Fn(&S) -> Result<T, Failure>,
 ) -> Result<Page<T>, Failure> {
+    let items = items.ok_or_else(|| malformed("a page has no list"))?;
     let items = items.iter().map(read).collect::<Result<_, _>>()?;
     Ok(Page { items, next: next.filter(|token| !token.is_empty()).map(str::to_owned) })
 }
@@ -178,6 +177,14 @@ fn account(account: &Account) -> Result<ListedAccount, Failure> {
 fn unit(id: Option<&str>, name: Option<&str>) -> Result<Unit, Failure> {
     let id = id.filter(|id| !id.is_empty()).ok_or_else(|| malformed("a root or unit has no id"))?;
     Ok(Unit { id: id.into(), name: name.unwrap_or_default().into() })
+}
+
+fn tag(tag: &Tag) -> Result<(String, String), Failure> {
+    // The SDK makes an empty text of a key that is missing.
+    if tag.key().is_empty() {
+        return Err(malformed("a tag has no key"));
+    }
+    Ok((tag.key().to_owned(), tag.value().to_owned()))
 }
 
 fn malformed(message: &str) -> Failure {

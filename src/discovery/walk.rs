@@ -3,7 +3,7 @@
 //! First all accounts; then, if a rule names a unit, the way down to it and everything below; then the
 //! tags of those accounts alone that nothing else decides.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::selection::{Candidate, is_taken};
@@ -16,11 +16,15 @@ pub(super) struct Walk {
     organization: Arc<Organization>,
     /// What is still to be asked, and what for.
     ahead: VecDeque<(Purpose, List, Option<String>)>,
+    /// The tokens that the list at hand has told.
+    tokens: HashSet<String>,
     stage: Stage,
     id: Option<Box<str>>,
     accounts: BTreeMap<AccountId, (Arc<str>, Standing)>,
     /// The units that rules name, with the accounts in them and below; `None` while a unit was not found.
     units: HashMap<UnitPath, Option<BTreeSet<AccountId>>>,
+    /// The ids of all roots and units that were told.
+    told: HashSet<Arc<str>>,
     tags: BTreeMap<AccountId, BTreeMap<String, String>>,
 }
 
@@ -49,9 +53,11 @@ impl Walk {
         Self {
             units: units.map(|unit| (unit, None)).collect(),
             ahead: VecDeque::from([(Purpose::Accounts, List::Accounts, None)]),
+            tokens: HashSet::new(),
             stage: Stage::Accounts,
             id: None,
             accounts: BTreeMap::new(),
+            told: HashSet::new(),
             tags: BTreeMap::new(),
             organization,
         }
@@ -91,7 +97,7 @@ impl Walk {
 
     /// Takes in the page that was asked for.
     pub(super) fn take(&mut self, listed: Listed) -> Result<(), Failure> {
-        let (purpose, list, token) = self.ahead.pop_front().expect("a page comes after its question");
+        let (purpose, list, _) = self.ahead.pop_front().expect("a page comes after its question");
         let next = match listed {
             Listed::Accounts(Page { items, next }) => {
                 for account in items {
@@ -101,6 +107,9 @@ impl Walk {
             }
             Listed::Units(Page { items, next }) => {
                 for unit in items {
+                    if !self.told.insert(Arc::clone(&unit.id)) {
+                        return Err(malformed("a unit is in two places, or in itself"));
+                    }
                     match &purpose {
                         Purpose::Below(above) => {
                             let names = above.iter().cloned().chain([unit.name]).collect();
@@ -119,9 +128,9 @@ impl Walk {
             }
         };
         match next {
-            None => {}
-            Some(next) if Some(&next) == token.as_ref() => {
-                return Err(malformed("the list has no end: a page names itself as the next"));
+            None => self.tokens.clear(),
+            Some(next) if !self.tokens.insert(next.clone()) => {
+                return Err(malformed("the list has no end: its pages go in a circle"));
             }
             next => self.ahead.push_front((purpose, list, next)),
         }

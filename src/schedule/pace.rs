@@ -26,7 +26,7 @@ const DELAY_MAX: Duration = Duration::from_secs(300);
 
 /// The longest wait that is believed when AWS asks for it. No wait that AWS is known to ask for comes
 /// near it, and one absurd header must not blind a scope for a day.
-const HINT_MAX: Duration = Duration::from_secs(3600);
+pub const HINT_MAX: Duration = Duration::from_secs(3600);
 
 /// The first delay after a throttle, in gaps between calls. A bucket that has just throttled holds less
 /// than one token and gains about one in a gap; a little more, for jitter shortens the delay by up to a

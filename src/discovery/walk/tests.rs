@@ -193,10 +193,40 @@ fn a_list_without_an_end_or_without_anybody_is_no_list() {
     walk.question().unwrap();
     assert_eq!(walk.take(none()).unwrap_err().reason, FailureReason::MalformedReply);
 
-    let mut walk = Walk::new(organization(""));
-    let same = || Listed::Accounts(Page { items: Vec::new(), next: Some("same".to_owned()) });
-    walk.question().unwrap();
-    walk.take(same()).unwrap();
-    assert_eq!(walk.question(), Some((List::Accounts, Some("same".to_owned()))));
-    assert_eq!(walk.take(same()).unwrap_err().reason, FailureReason::MalformedReply);
+    let page = |next: &str| Listed::Accounts(Page { items: Vec::new(), next: Some(next.to_owned()) });
+    for circle in [&["a"][..], &["a", "b"], &["a", "b", "c"]] {
+        let mut walk = Walk::new(organization(""));
+        for next in circle {
+            walk.question().unwrap();
+            walk.take(page(next)).unwrap();
+            assert_eq!(walk.question(), Some((List::Accounts, Some((*next).to_owned()))));
+        }
+        assert_eq!(walk.take(page("a")).unwrap_err().reason, FailureReason::MalformedReply);
+    }
+}
+
+#[test]
+fn a_unit_that_is_in_itself_fails_the_listing() {
+    let mut walk = Walk::new(organization(", include: [{ou: /A}]"));
+    let mut failed = None;
+    for _ in 0..10 {
+        let Some((list, _)) = walk.question() else { break };
+        let taken = walk.take(match list {
+            List::Accounts | List::AccountsOf(_) => Listed::Accounts(Page {
+                items: vec![ListedAccount {
+                    id: id(0),
+                    name: "one".into(),
+                    standing: Standing::Active,
+                    organization: None,
+                }],
+                next: None,
+            }),
+            List::Roots => {
+                Listed::Units(Page { items: vec![Unit { id: "r".into(), name: "".into() }], next: None })
+            }
+            _ => Listed::Units(Page { items: vec![Unit { id: "a".into(), name: "A".into() }], next: None }),
+        });
+        failed = failed.or(taken.err());
+    }
+    assert_eq!(failed.unwrap().reason, FailureReason::MalformedReply);
 }
