@@ -11,6 +11,12 @@ mod config_tree;
 mod cursor;
 #[path = "property/fleet.rs"]
 mod fleet;
+#[path = "property/listing.rs"]
+mod listing;
+#[path = "property/pages.rs"]
+mod pages;
+#[path = "property/pocket.rs"]
+mod pocket;
 #[path = "property/query.rs"]
 mod query;
 #[path = "property/reply.rs"]
@@ -30,10 +36,11 @@ mod web_tree;
 pub(crate) type Property = fn(&[u8]);
 
 /// Every property, by the name of its fuzz target.
-pub(crate) const ALL: [(&str, Property); 7] = [
+pub(crate) const ALL: [(&str, Property); 8] = [
     ("config", config::holds),
     ("config_tree", config_tree::holds),
     ("cursor", cursor::holds),
+    ("listing", listing::holds),
     ("query", query::holds),
     ("reply", reply::holds),
     ("web", web::holds),

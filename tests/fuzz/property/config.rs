@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use regwatch::config::{Config, LogFilter};
-use regwatch::model::{Fleet, Region, ScopeId, Snapshot, TargetId};
+use regwatch::config::{Config, LogFilter, Rosters};
+use regwatch::model::{AccountId, Fleet, Member, Region, Roster, ScopeId, Service, Snapshot, TargetId};
 use regwatch::schedule::Capacity;
 
 use super::fleet::{begin_at, check_pages};
@@ -22,8 +22,9 @@ pub(crate) fn holds(input: &[u8]) {
     if let Some(filter) = &config.log {
         assert_eq!(filter.to_string().parse::<LogFilter>().as_ref(), Ok(filter));
     }
-    let fleet = config.fleet(&Region::new("us-east-1"));
+    let fleet = config.fleet_with(&Region::new("us-east-1"), &found(&config));
     check_scopes(&fleet);
+    check_organizations(&config, &fleet);
     if fleet.targets.len() <= SHOWN {
         let fleet = Arc::new(fleet);
         Visitor::with(async |visitor| {
@@ -37,6 +38,29 @@ pub(crate) fn holds(input: &[u8]) {
                 assert_eq!(visitor.get(path.as_bytes()).await.status, 200, "{path}");
             }
         });
+    }
+}
+
+/// In each organization the same two accounts are found, of which one has left.
+fn found(config: &Config) -> Rosters {
+    let member = |id: &str, left_at| {
+        let id: AccountId = id.parse().expect("12 digits");
+        (id, Member { name: id.to_string().into(), left_at })
+    };
+    let mut roster = Roster::default();
+    roster.extend([member("111122223333", None), member("444455556666", Some(at("10:00:00")))]);
+    config.organizations.iter().map(|one| (Arc::clone(&one.name), roster.clone())).collect()
+}
+
+/// Each organization is listed by a scope of its own kind, as often as it says.
+fn check_organizations(config: &Config, fleet: &Fleet) {
+    let listed: Vec<_> = fleet.organizations.iter().map(|one| (&one.name, one.refresh)).collect();
+    let asked: Vec<_> = config.organizations.iter().map(|one| (&one.name, one.refresh)).collect();
+    assert_eq!(listed, asked);
+    for organization in &fleet.organizations {
+        let scope = fleet.scope(organization.scope);
+        assert_eq!((scope.service, scope.targets.len()), (Service::Organizations, 0));
+        assert!(scope.wanted > 0.0);
     }
 }
 

@@ -45,18 +45,41 @@ const WEBHOOK: &[(&str, Kind)] = &[
     ("timeout", DURATIONS),
 ];
 
+const FLEETWISE: Kind = Section(&[
+    ("identity", Word(&["member", "hub", "hob"])),
+    ("regions", Words(&["us-east-1", "eu-central-1", "x"])),
+]);
+
+const GOVCLOUD: Kind = Section(&[("identity", Word(&["hub", "member", "membre"]))]);
+
+const POLLING: Kind = Section(&[("interval", DURATIONS), ("timeout", DURATIONS)]);
+
 const ACCOUNT: &[(&str, Kind)] = &[
     ("id", Word(&["\"111122223333\"", "\"111122224444\"", "111122225555", "x"])),
     ("name", Word(&["fleet", "\"\""])),
-    (
-        "fleetwise",
-        Section(&[
-            ("identity", Word(&["member", "hub", "hob"])),
-            ("regions", Words(&["us-east-1", "eu-central-1", "x"])),
-        ]),
-    ),
-    ("govcloud", Section(&[("identity", Word(&["hub", "member", "membre"]))])),
-    ("polling", Section(&[("interval", DURATIONS), ("timeout", DURATIONS)])),
+    ("fleetwise", FLEETWISE),
+    ("govcloud", GOVCLOUD),
+    ("polling", POLLING),
+];
+
+const RULE: &[(&str, Kind)] = &[
+    ("id", Word(&["\"111122223333\"", "111122223333", "x"])),
+    ("ou", Word(&["/Vehicles", "/Vehicles/Prod", "Vehicles", "/", "//x"])),
+    ("name", Word(&["\"fleet-*\"", "fleet", "*", "\"\""])),
+    ("tags", Named(&["stage", "team", "\"\"", "a b"], &Word(&["prod", "\"*\"", "1", "*x"]))),
+];
+
+const ORGANIZATION: &[(&str, Kind)] = &[
+    ("name", Word(&["fleet", "rest", "\" \"", "a b"])),
+    ("identity", Word(&["hub", "member", "hob"])),
+    ("fleetwise", FLEETWISE),
+    ("govcloud", GOVCLOUD),
+    ("include", Sections(RULE)),
+    ("exclude", Sections(RULE)),
+    ("refresh", DURATIONS),
+    ("grace", DURATIONS),
+    ("labels", Named(&["team", "a-b", "0"], &Word(&["x", "1", "\"\\n\""]))),
+    ("polling", POLLING),
 ];
 
 const FILE: &[(&str, Kind)] = &[
@@ -70,6 +93,7 @@ const FILE: &[(&str, Kind)] = &[
     ("accounts", Sections(ACCOUNT)),
     ("events", Section(&[("webhooks", Sections(WEBHOOK))])),
     ("log", Section(&[("level", Word(&["info", "poller=debug", "x=y"]))])),
+    ("organizations", Sections(ORGANIZATION)),
 ];
 
 pub(crate) fn holds(input: &[u8]) {

@@ -1,22 +1,12 @@
-//! A reply of AWS: its first line names the call and the HTTP status, or what became of the connection;
-//! header lines follow, then a blank line and the body. It is a reading whose states are of the closed set,
-//! or a failure that asks for nothing absurd.
+//! A reply of AWS: it is a reading whose states are of the closed set, or a failure that asks for nothing
+//! absurd.
 
 use std::collections::BTreeSet;
-use std::fmt::Debug;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use aws_credential_types::Credentials;
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
-    SharedHttpConnector,
-};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_types::body::SdkBody;
 use jiff::Timestamp;
-use regwatch::aws::{Aws, Broker, Overrides, Session};
+use regwatch::aws::{Aws, Broker, Session};
 use regwatch::clock::Clock;
 use regwatch::config::Config;
 use regwatch::model::{
@@ -27,11 +17,12 @@ use regwatch::probe::{Asked, AwsProber, Prober};
 use regwatch::schedule::{Answer, Cadence, Pace};
 use regwatch::sink::CloudEvent;
 use serde_json::Value;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
+use super::pocket::{Pocket, Reply, is_of_caller, paused};
 use crate::snapshot::NOW;
 
 /// Account 111122223333 is asked for by a role of its own and by its hub, which is itself.
@@ -69,107 +60,6 @@ const CALLS: [(&str, Call); 4] = [
     ("caller", Call::CallerIdentity),
 ];
 
-/// What comes of a call.
-#[derive(Clone, Debug)]
-enum Reply {
-    Whole {
-        status: u16,
-        headers: Vec<(String, String)>,
-        body: Vec<u8>,
-    },
-    /// The connection ends within the body.
-    Cut {
-        status: u16,
-    },
-    Timeout,
-    Unreachable,
-}
-
-impl Reply {
-    fn of(status: u16, body: &str) -> Self {
-        Self::Whole { status, headers: Vec::new(), body: body.as_bytes().to_vec() }
-    }
-
-    fn status(&self) -> Option<u16> {
-        match self {
-            Self::Whole { status, .. } | Self::Cut { status } => Some(*status),
-            Self::Timeout | Self::Unreachable => None,
-        }
-    }
-
-    fn body(&self) -> &[u8] {
-        match self {
-            Self::Whole { body, .. } => body,
-            _ => &[],
-        }
-    }
-
-    fn send(&self) -> Result<HttpResponse, ConnectorError> {
-        let response =
-            |status: u16, body| HttpResponse::new(status.try_into().expect("it was looked at"), body);
-        match self {
-            Self::Whole { status, headers, body } => {
-                let mut response = response(*status, SdkBody::from(body.clone()));
-                for (name, value) in headers {
-                    // One that HTTP does not allow cannot come.
-                    let _ = response.headers_mut().try_append(name.clone(), value.clone());
-                }
-                Ok(response)
-            }
-            Self::Cut { status } => Ok(response(*status, SdkBody::taken())),
-            Self::Timeout => Err(ConnectorError::timeout("no answer".into())),
-            Self::Unreachable => Err(ConnectorError::io("no way".into())),
-        }
-    }
-}
-
-/// Takes an input apart.
-fn read(input: &[u8]) -> Option<(Call, Reply)> {
-    let mut rest = input;
-    let mut line = || {
-        let end = rest.iter().position(|byte| *byte == b'\n')?;
-        let line = std::str::from_utf8(&rest[..end]).ok();
-        rest = &rest[end + 1..];
-        line
-    };
-    let (call, outcome) = line()?.split_once(' ')?;
-    let (_, call) = *CALLS.iter().find(|(name, _)| *name == call)?;
-    let status = |text: &str| text.parse().ok().filter(|status| (200..=599).contains(status));
-    let reply = match (outcome, outcome.strip_prefix("cut ")) {
-        ("timeout", _) => Reply::Timeout,
-        ("unreachable", _) => Reply::Unreachable,
-        (_, Some(number)) => Reply::Cut { status: status(number)? },
-        (number, None) => {
-            let status = status(number)?;
-            let mut headers = Vec::new();
-            while let Some((name, value)) = line()?.split_once(": ") {
-                headers.push((name.to_owned(), value.to_owned()));
-            }
-            Reply::Whole { status, headers, body: rest.to_vec() }
-        }
-    };
-    Some((call, reply))
-}
-
-/// An AWS that has its answers in its pocket: those to `GetCallerIdentity`, and to all other calls.
-#[derive(Clone, Debug)]
-struct Pocket(Arc<Mutex<[Reply; 2]>>);
-
-impl HttpConnector for Pocket {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let body = request.body().bytes().unwrap_or_default();
-        let is_caller = body.windows(17).any(|part| part == b"GetCallerIdentity");
-        let replies = self.0.lock().expect("nobody panicked with it");
-        HttpConnectorFuture::ready(replies[usize::from(!is_caller)].send())
-    }
-}
-
-impl HttpClient for Pocket {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
-    }
-}
-
 /// Clients and what they ask about.
 struct Stage {
     runtime: Runtime,
@@ -185,13 +75,15 @@ thread_local! {
 }
 
 pub(crate) fn holds(input: &[u8]) {
-    let Some((call, reply)) = read(input) else { return };
+    let Some((name, reply)) = Reply::read(input) else { return };
+    let Some(&(_, call)) = CALLS.iter().find(|(known, _)| *known == name) else { return };
     STAGE.with(|stage| {
-        let caller = Reply::of(200, &caller_identity());
-        *stage.pocket.0.lock().expect("nobody panicked with it") = match call {
-            Call::CallerIdentity => [reply.clone(), Reply::Unreachable],
-            _ => [caller, reply.clone()],
-        };
+        let answer = reply.clone();
+        stage.pocket.fill(move |request| match (call, is_of_caller(request)) {
+            (Call::CallerIdentity, false) => Reply::Unreachable,
+            (Call::CallerIdentity, true) | (_, false) => answer.clone(),
+            (_, true) => Reply::caller_identity(ACCOUNT),
+        });
         stage.runtime.block_on(async {
             match call {
                 Call::FleetWise => stage.ask(TargetId(0), &reply).await,
@@ -205,15 +97,8 @@ pub(crate) fn holds(input: &[u8]) {
 
 impl Stage {
     fn new() -> Self {
-        // Nothing waits for anything but timers.
-        let runtime =
-            Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
-        let pocket = Pocket(Arc::new(Mutex::new([Reply::Unreachable, Reply::Unreachable])));
-        let overrides = Overrides {
-            http_client: Some(SharedHttpClient::new(pocket.clone())),
-            ..Overrides::simulated("http://aws.invalid".to_owned(), "AKIDEXAMPLE", "secret")
-        };
-        let aws = runtime.block_on(Aws::load(overrides, 1));
+        let (runtime, pocket) = (paused(), Pocket::default());
+        let aws = runtime.block_on(Aws::load(pocket.overrides(), 1));
         let (config, _) = Config::parse("config.yaml", CONFIG).expect("no mistake");
         let fleet = Arc::new(config.fleet(&Region::new("us-east-1")));
         Self { runtime, pocket, aws, config, fleet }
@@ -276,13 +161,6 @@ impl Stage {
 
 fn now() -> Timestamp {
     NOW.parse().expect("a time")
-}
-
-fn caller_identity() -> String {
-    format!(
-        "<GetCallerIdentityResponse><GetCallerIdentityResult><Account>{ACCOUNT}</Account>\
-         </GetCallerIdentityResult></GetCallerIdentityResponse>"
-    )
 }
 
 /// The states are of the closed set, and those that the body tells.

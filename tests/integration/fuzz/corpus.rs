@@ -49,6 +49,11 @@ fn cursors_hold() {
 }
 
 #[test]
+fn listings_hold() {
+    replay("listing");
+}
+
+#[test]
 fn queries_hold() {
     replay("query");
 }
