@@ -9,6 +9,7 @@ mod observation;
 mod organization;
 mod report;
 mod roster;
+mod scope;
 mod shelves;
 mod state;
 mod status;
@@ -24,8 +25,9 @@ pub use observation::{
 pub use organization::{Organization, OrganizationState};
 pub use report::{Pacing, Poll, Report};
 pub use roster::{Listing, Member, Roster, Turnover};
+pub use scope::ScopeState;
 pub use shelves::Shelves;
-pub use state::{ResourceState, ScopeState, Snapshot, TargetState, TransitionCount};
+pub use state::{ResourceState, Snapshot, TargetState, TransitionCount};
 pub use status::{Phase, Resource, Status};
 pub use succession::Succession;
 pub use target::{

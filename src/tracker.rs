@@ -127,9 +127,8 @@ impl<L: Ledger + Clone> Tracker<L> {
     }
 
     fn pace(&mut self, id: ScopeId, pacing: Pacing) {
-        let state = &mut self.snapshot.scopes[id.0 as usize];
-        log_throttle(self.snapshot.fleet.scope(id), state, pacing);
-        state.pacing = pacing;
+        log_throttle(self.snapshot.fleet.scope(id), &self.snapshot.scopes[id.0 as usize], pacing);
+        self.snapshot.pace(id, pacing);
     }
 
     fn record(&mut self, poll: Poll) {
@@ -154,9 +153,9 @@ impl<L: Ledger + Clone> Tracker<L> {
     }
 
     fn name_callers(&mut self, caller: &Caller, account: AccountId) {
-        let scopes = self.snapshot.fleet.scopes.iter().zip(self.snapshot.scopes.iter_mut());
-        for (_, state) in scopes.filter(|(scope, _)| scope.caller == *caller) {
-            state.caller = Some(account);
+        let fleet = Arc::clone(&self.snapshot.fleet);
+        for (id, _) in (0..).map(ScopeId).zip(&fleet.scopes).filter(|(_, scope)| scope.caller == *caller) {
+            self.snapshot.name_caller(id, account);
         }
     }
 

@@ -207,7 +207,7 @@ impl Tally {
         match report {
             Report::Polled { poll, scope, pacing, .. } => {
                 let place = poll.target.0 as usize;
-                self.snapshot.scopes[scope.0 as usize].pacing = pacing;
+                self.snapshot.pace(scope, pacing);
                 let state = Arc::make_mut(&mut self.snapshot.targets[place]);
                 let has_answer = is_conclusive(&poll.outcome);
                 state.record(poll);
@@ -217,7 +217,7 @@ impl Tally {
                     self.done += 1;
                 }
             }
-            Report::Paced { scope, pacing, .. } => self.snapshot.scopes[scope.0 as usize].pacing = pacing,
+            Report::Paced { scope, pacing, .. } => self.snapshot.pace(scope, pacing),
             Report::Caller { .. } | Report::Refreshed(_) | Report::Listed { .. } => {}
         }
     }

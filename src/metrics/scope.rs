@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use super::exposition::{Kind, Line, Lines};
 use super::page::{Family, Rows};
-use crate::model::{AccountId, Pacing, Region, Service, Snapshot};
+use crate::model::{AccountId, Pacing, Region, ScopeState, Service, Snapshot};
 
 /// What is shown of the scopes with these labels.
 pub(super) struct ScopeRow {
@@ -17,6 +17,7 @@ pub(super) struct ScopeRow {
     region: Region,
     wanted: f64,
     pacing: Pacing,
+    throttled: u64,
 }
 
 impl ScopeRow {
@@ -29,11 +30,11 @@ impl ScopeRow {
         line.label("aws_region", self.region.as_str())
     }
 
-    fn add(&mut self, wanted: f64, pacing: Pacing) {
+    fn add(&mut self, wanted: f64, state: &ScopeState) {
         self.wanted += wanted;
-        self.pacing.allowed += pacing.allowed;
-        self.pacing.throttled += pacing.throttled;
-        self.pacing.backoff_until = self.pacing.backoff_until.max(pacing.backoff_until);
+        self.throttled += state.throttled;
+        self.pacing.allowed += state.pacing.allowed;
+        self.pacing.backoff_until = self.pacing.backoff_until.max(state.pacing.backoff_until);
     }
 }
 
@@ -44,13 +45,14 @@ pub(super) fn rows(snapshot: &Snapshot) -> Vec<ScopeRow> {
     for (scope, state) in snapshot.fleet.scopes.iter().zip(snapshot.scopes.iter()) {
         let place = *places.entry((scope.service, state.caller, &scope.region)).or_insert(rows.len());
         match rows.get_mut(place) {
-            Some(row) => row.add(scope.wanted, state.pacing),
+            Some(row) => row.add(scope.wanted, state),
             None => rows.push(ScopeRow {
                 service: scope.service,
                 caller: state.caller,
                 region: scope.region.clone(),
                 wanted: scope.wanted,
                 pacing: state.pacing,
+                throttled: state.throttled,
             }),
         }
     }
@@ -83,6 +85,6 @@ pub(super) const FAMILIES: [Family; 4] = [
         name: "regwatch_scope_throttled_total",
         kind: Kind::Counter,
         help: "Calls in the quota scope that AWS throttled.",
-        rows: Rows::Scope(|lines, row| row.line(lines).count(row.pacing.throttled)),
+        rows: Rows::Scope(|lines, row| row.line(lines).count(row.throttled)),
     },
 ];

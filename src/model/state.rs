@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    AccountId, Caller, Details, Failure, FailureReason, Fleet, OrganizationState, Pacing, Poll, Reading,
-    Resource, ResourceReading, Shelves, Status, TargetId, Transition, TransitionKind,
+    Details, Failure, FailureReason, Fleet, OrganizationState, Poll, Reading, Resource, ResourceReading,
+    ScopeState, Shelves, Status, TargetId, Transition, TransitionKind,
 };
 
 /// What is known of a resource.
@@ -200,17 +200,6 @@ fn transition(
     }
 }
 
-/// What is known of a quota scope.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ScopeState {
-    /// The calling account, once known.
-    pub caller: Option<AccountId>,
-    /// Whether the first attempt has been made.
-    pub attempted: bool,
-    /// How it is paced.
-    pub pacing: Pacing,
-}
-
 /// Everything that is known, at one moment. Readers look at the latest; they never ask.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
@@ -234,14 +223,7 @@ impl Snapshot {
     pub fn new(fleet: Arc<Fleet>, now: Timestamp) -> Self {
         let unknown = Arc::default();
         let targets = fleet.targets.iter().map(|_| Arc::clone(&unknown)).collect();
-        let scopes = fleet.scopes.iter().map(|scope| ScopeState {
-            caller: match scope.caller {
-                Caller::Account(account) => Some(account),
-                Caller::Identity(_) => None,
-            },
-            attempted: false,
-            pacing: Pacing { allowed: scope.limit, ..Pacing::default() },
-        });
+        let scopes = fleet.scopes.iter().map(ScopeState::new);
         let watched_since = vec![now; fleet.targets.len()].into();
         let organizations = vec![OrganizationState::default(); fleet.organizations.len()];
         Self { targets, scopes: scopes.collect(), organizations, fleet, watched_since, was_ready: false }

@@ -78,6 +78,11 @@ impl Succession {
         (0..).map(TargetId).zip(&self.targets).filter(|(_, now)| now.is_none()).map(|(before, _)| before)
     }
 
+    /// What has gone of the scopes.
+    pub fn gone_scopes(&self) -> impl Iterator<Item = ScopeId> {
+        (0..).map(ScopeId).zip(&self.scopes).filter(|(_, now)| now.is_none()).map(|(before, _)| before)
+    }
+
     /// What has stayed of the scopes: before, and now.
     pub fn stayed_scopes(&self) -> impl Iterator<Item = (ScopeId, ScopeId)> {
         (0..).map(ScopeId).zip(&self.scopes).filter_map(|(before, now)| Some((before, (*now)?)))
@@ -102,6 +107,8 @@ impl Snapshot {
             state.pacing.allowed = if is_learnt { state.pacing.allowed.min(limit) } else { limit };
             next.scopes[now.0 as usize] = state;
         }
+        next.name_new_scopes(succession);
+        next.inherit(self, succession);
         let asked = self.fleet.organizations.iter().zip(&self.organizations);
         let asked: HashMap<_, _> = asked.map(|(organization, state)| (&organization.name, state)).collect();
         for (organization, state) in next.fleet.organizations.iter().zip(&mut next.organizations) {

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Tracker;
 use super::saved::restore;
-use crate::model::{Caller, Event, Fleet, Generation, Report, ScopeId, Succession, TargetId};
+use crate::model::{Event, Fleet, Generation, Report, ScopeId, Succession, TargetId};
 use crate::store::{Ledger, SavedState, TargetKey};
 
 /// What the tracker is told of another generation, before any poller is.
@@ -65,24 +65,10 @@ impl<L: Ledger + Clone> Tracker<L> {
             .collect();
         restore(&mut self.snapshot, kept.into_iter().chain(unwritten));
         self.outbox.adopted();
-        self.name_new_scopes(&succession);
         self.earlier = Some(Earlier { generation: before.fleet.generation, succession });
         self.publish();
         // Who waits may have gone: the daemon is ending.
         let _ = done.send(());
-    }
-
-    /// STS tells once who is behind an identity; scopes that come later are told by those that know.
-    fn name_new_scopes(&mut self, succession: &Succession) {
-        let stayed: Vec<_> = succession.stayed_scopes().map(|(_, now)| now).collect();
-        let scopes = &self.snapshot.fleet.scopes;
-        for new in succession.new_scopes() {
-            let Caller::Identity(_) = scopes[new.0 as usize].caller else { continue };
-            let same = |old: &&ScopeId| scopes[old.0 as usize].caller == scopes[new.0 as usize].caller;
-            let known =
-                stayed.iter().filter(same).find_map(|old| self.snapshot.scopes[old.0 as usize].caller);
-            self.snapshot.scopes[new.0 as usize].caller = known;
-        }
     }
 
     /// Where a target is now that a report of this generation speaks of; `None` if it is gone.

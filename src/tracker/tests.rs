@@ -2,6 +2,7 @@ mod durable;
 mod ending;
 mod generations;
 mod ledger;
+mod throttles;
 
 use std::collections::BTreeMap;
 

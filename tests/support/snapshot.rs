@@ -142,7 +142,8 @@ pub(crate) fn rich() -> Arc<Snapshot> {
         [(1, 2, Some(at("12:00:07"))), (2, 1, None), (4, 3, Some(at("12:01:00")))]
     {
         snapshot.scopes[scope].attempted = true;
-        snapshot.scopes[scope].pacing = Pacing { allowed: 0.75, backoff_until, throttled };
+        let id = ScopeId(u32::try_from(scope).expect("a few"));
+        snapshot.pace(id, Pacing { allowed: 0.75, backoff_until, throttled });
     }
     Arc::new(snapshot)
 }
