@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 use super::journal::{Ending, Entry, Journal, Names, Scope, Target};
 use super::quota::Quota;
 use super::script::{Fault, FaultKind, Script, dice};
-use super::settings::{Bucket, Ms, SECOND, hub_account};
+use super::settings::{Bucket, Caller, Hubs, Ms, SECOND};
 use super::story::Story;
 
 /// When every world begins.
@@ -34,10 +34,12 @@ pub(crate) struct Sky {
     steps: &'static AtomicI64,
     pub(crate) clock: Clock,
     pub(crate) names: Names,
-    /// How often each hub stands for somebody else by now.
-    pub(crate) hubs: [u32; 3],
+    /// Who the hubs are by now.
+    pub(crate) hubs: Hubs,
     targets: Vec<Told>,
     quotas: Vec<Quota>,
+    /// Which of them each scope draws on.
+    drawn_on: Vec<usize>,
     pub(crate) journal: Journal,
 }
 
@@ -70,6 +72,7 @@ impl Aws {
             hubs,
             targets: Vec::new(),
             quotas: Vec::new(),
+            drawn_on: Vec::new(),
             journal: Journal::default(),
         })))
     }
@@ -131,7 +134,8 @@ impl Sky {
     /// The numbers of a target and of the bucket that its calls are counted in.
     fn numbers(&mut self, target: &model::Target) -> (Target, Scope) {
         let hub = target.identity.strip_prefix("hub-").map(|hub| hub.parse::<usize>().expect("a number"));
-        let who = hub.map_or(target.account.id, |hub| hub_account(hub, self.hubs[hub])).to_string();
+        let member = Caller { hub: None, account: target.account.id };
+        let who = hub.map_or(member, |hub| self.hubs.caller(hub));
         let region = match target.region_str() {
             "eu-central-1" => "eu-central-1",
             "ap-south-1" => "ap-south-1",
@@ -147,9 +151,15 @@ impl Sky {
             let story = Story::new(probe, EPOCH, span, changes, times, &mut rng);
             self.targets.push(Told { story, turns: 0, calls: 0 });
         }
-        for place in self.quotas.len()..self.names.scopes.len() {
-            let base = quotas[usize::from(self.names.scopes[place].service == Probe::GovCloud.service())];
-            self.quotas.push(Quota::new(base, span, &mut dice(seed, "quota", place as u64)));
+        for place in self.drawn_on.len()..self.names.scopes.len() {
+            let bucket = &self.names.scopes[place];
+            let is_same = |other: &Bucket| bucket.counted_as() == other.counted_as();
+            let known = self.names.scopes[..place].iter().position(is_same);
+            self.drawn_on.push(known.map_or(self.quotas.len(), |place| self.drawn_on[place]));
+            if known.is_none() {
+                let base = quotas[usize::from(bucket.service == Probe::GovCloud.service())];
+                self.quotas.push(Quota::new(base, span, &mut dice(seed, "quota", place as u64)));
+            }
         }
         (number, scope)
     }
@@ -182,8 +192,9 @@ impl Sky {
         let at = self.now() + self.suspended;
         let stage = self.targets[target].story.at(at);
         let fault = self.fault(target, scope, rng.f64(), |kind| !is_of_credentials(kind));
+        let quota = &mut self.quotas[self.drawn_on[scope]];
         let (reason, hint) = match fault {
-            _ if !self.quotas[scope].take(at) => (FailureReason::Throttled, self.quotas[scope].hint),
+            _ if !quota.take(at) => (FailureReason::Throttled, quota.hint),
             None => return (usual, Ending::Told(stage), None),
             Some(FaultKind::Slow) => return (rng.u64(usual..timeout), Ending::Told(stage), None),
             Some(FaultKind::Silent) => {

@@ -1,7 +1,10 @@
 //! What regwatch promises, checked against the journal.
 
 mod changes;
+mod gate;
 mod pages;
+mod scopes;
+mod transitions;
 mod turns;
 
 pub(crate) use self::changes::changes;

@@ -27,7 +27,7 @@ use tokio::time::{Instant, sleep};
 use super::aws::Aws;
 use super::journal::Entry;
 use super::ledger::Paper;
-use super::settings::{Ms, Settings, hub_account};
+use super::settings::{Ms, Settings};
 
 /// As the daemon's.
 const REPORTS: usize = 1024;
@@ -123,11 +123,9 @@ impl Life {
 
     /// STS tells at once who is behind each identity.
     async fn name_callers(&self, settings: &Settings) {
-        for (hub, redefined) in settings.hubs.into_iter().enumerate() {
-            let report = Report::Caller {
-                identity: format!("hub-{hub}").into(),
-                account: hub_account(hub, redefined),
-            };
+        for hub in 0..settings.hubs.kin.len() {
+            let report =
+                Report::Caller { identity: format!("hub-{hub}").into(), account: settings.hubs.account(hub) };
             self.around.reports.send(report).await.expect("the tracker is there");
         }
     }

@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 
-use super::settings::{Asked, DAY, HOUR, MINUTE, Ms, SECOND, Settings, Times, Who};
+use super::settings::{Asked, DAY, HOUR, Hubs, MINUTE, Ms, SECOND, Settings, Times, Who};
 
 /// About how many calls a run makes: what bounds the time that it takes.
 const CALLS: f64 = 500.0;
@@ -33,13 +33,23 @@ pub(crate) enum Deed {
     /// Ends the process, by force or in order, and begins another after a time.
     Restart { killed: bool, after: Ms },
     /// Changes the configuration. So long it takes from what the store is asked to what takes over.
-    Reload { takes: Ms },
+    Reload { takes: Ms, edit: Edit },
     /// Suspends the machine.
     Suspend(Ms),
     /// Steps its wall clock.
     Step(i64),
     /// Looks at the metrics.
     Look,
+}
+
+/// What a new configuration changes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Edit {
+    Anything,
+    /// Some accounts go.
+    Leave,
+    /// All that were there at the beginning are there again.
+    Return,
 }
 
 /// A time in which calls go wrong.
@@ -121,7 +131,8 @@ impl Script {
             Habits { fleetwise: rng.f64(), members: rng.f64() }
         };
         let accounts = accounts(size, |number, rng| asked(number, habits, rng), &mut rng);
-        let hubs = [0; 3];
+        let kin = *rng.choice([[0, 1, 2], [0, 0, 2], [0, 1, 1], [0, 0, 0]].iter()).expect("there are some");
+        let hubs = Hubs { redefined: [0; 3], kin };
         let limits = [spread(&mut rng, 0.3, 20.0), spread(&mut rng, 0.3, 10.0)];
         let times = times(HOUR, &mut rng);
         let mut settings = Settings { accounts, times, start_window: 30 * SECOND, limits, hubs };
@@ -165,43 +176,14 @@ impl Script {
     }
 
     /// Changes the configuration.
-    pub(crate) fn edit(&self, settings: &mut Settings, number: u64) {
+    pub(crate) fn edit(&self, settings: &mut Settings, edit: Edit, number: u64) {
         let mut rng = dice(self.seed, "edit", number);
-        let count = settings.accounts.len();
-        let whom = |rng: &mut Rng| {
-            let share = rng.f64() * 0.6;
-            (0..count).map(|_| rng.f64() < share).collect::<Vec<_>>()
-        };
-        for _ in 0..rng.u8(1..4) {
-            match rng.u8(..8) {
-                0 | 1 => {
-                    let mut gone = whom(&mut rng).into_iter().chain(std::iter::repeat(false));
-                    settings.accounts.retain(|_, _| !gone.next().expect("it has no end"));
-                }
-                // Who has gone comes back, and who was never there comes too.
-                2 | 3 => {
-                    let all = accounts(
-                        self.settings.accounts.len() as f64 * 1.2,
-                        |number, rng| asked(number, self.habits, rng),
-                        &mut rng,
-                    );
-                    for (number, asked) in all {
-                        settings.accounts.entry(number).or_insert(asked);
-                    }
-                }
-                4 => settings.times = times(settings.times.interval, &mut rng),
-                5 => {
-                    settings.limits =
-                        settings.limits.map(|limit| (limit * spread(&mut rng, 0.3, 3.0)).clamp(0.02, 100.0))
-                }
-                6 => settings.hubs[rng.usize(..3)] += 1,
-                _ => {
-                    for (is_chosen, (number, asked)) in whom(&mut rng).into_iter().zip(&mut settings.accounts)
-                    {
-                        if is_chosen {
-                            *asked = self::asked(*number, self.habits, &mut rng);
-                        }
-                    }
+        match edit {
+            Edit::Anything => self.edit_anything(settings, &mut rng),
+            Edit::Leave => leave(settings, &mut rng),
+            Edit::Return => {
+                for (number, asked) in &self.settings.accounts {
+                    settings.accounts.entry(*number).or_insert(*asked);
                 }
             }
         }
@@ -210,6 +192,45 @@ impl Script {
         }
         hurry_some(settings);
     }
+
+    fn edit_anything(&self, settings: &mut Settings, rng: &mut Rng) {
+        for _ in 0..rng.u8(1..4) {
+            match rng.u8(..8) {
+                0 | 1 => leave(settings, rng),
+                // Who has gone comes back, and who was never there comes too.
+                2 | 3 => {
+                    let all = accounts(
+                        self.settings.accounts.len() as f64 * 1.2,
+                        |number, rng| asked(number, self.habits, rng),
+                        rng,
+                    );
+                    for (number, asked) in all {
+                        settings.accounts.entry(number).or_insert(asked);
+                    }
+                }
+                4 => settings.times = times(settings.times.interval, rng),
+                5 => {
+                    settings.limits =
+                        settings.limits.map(|limit| (limit * spread(rng, 0.3, 3.0)).clamp(0.02, 100.0))
+                }
+                6 => settings.hubs.redefined[rng.usize(..3)] += 1,
+                _ => {
+                    let share = rng.f64() * 0.6;
+                    for (number, asked) in &mut settings.accounts {
+                        if rng.f64() < share {
+                            *asked = self::asked(*number, self.habits, rng);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Takes some accounts out.
+fn leave(settings: &mut Settings, rng: &mut Rng) {
+    let share = rng.f64() * 0.6;
+    settings.accounts.retain(|_, _| rng.f64() >= share);
 }
 
 /// So many targets, about.
@@ -271,10 +292,10 @@ fn deeds(span: Ms, is_crowd: bool, count: f64, rng: &mut Rng) -> Vec<(Ms, Deed)>
     for _ in 0..rng.usize(..often) {
         let takes = if rng.bool() { 0 } else { rng.u64(..3 * SECOND) };
         let at = rng.u64(..span);
-        deeds.push((at, Deed::Reload { takes }));
+        deeds.push((at, Deed::Reload { takes, edit: Edit::Anything }));
         if one_in(rng, 3) {
             // Another while the one before may still be felt.
-            deeds.push((at + rng.u64(..5 * SECOND), Deed::Reload { takes }));
+            deeds.push((at + rng.u64(..5 * SECOND), Deed::Reload { takes, edit: Edit::Anything }));
         }
     }
     for _ in 0..rng.usize(..6) {
@@ -288,17 +309,22 @@ fn deeds(span: Ms, is_crowd: bool, count: f64, rng: &mut Rng) -> Vec<(Ms, Deed)>
     deeds
 }
 
-/// Reloads in a row while the store is in trouble, which ends in the midst of one: what has gone and come
-/// back may not have been written yet.
+/// Accounts go while the store is in trouble, and come back with a reload in the midst of which the trouble
+/// ends: when the store was asked what it keeps of them, the last had not been written.
 fn tangle(span: Ms, deeds: &mut Vec<(Ms, Deed)>, outages: &mut Vec<Outage>, rng: &mut Rng) {
     let from = rng.u64(..span);
     let mut at = from + rng.u64(..=span / 20);
-    for _ in 0..rng.u8(2..5) {
-        let takes = rng.u64(..20 * SECOND);
-        deeds.push((at, Deed::Reload { takes }));
-        outages.push(Outage { from, to: at + rng.u64(..=takes), kind: OutageKind::Refuses });
-        at += takes + rng.u64(..10 * SECOND);
+    deeds.push((at, Deed::Reload { takes: 0, edit: Edit::Leave }));
+    for _ in 0..rng.u8(..3) {
+        at += rng.u64(..10 * SECOND);
+        deeds.push((at, Deed::Reload { takes: rng.u64(..SECOND), edit: Edit::Anything }));
     }
+    at += rng.u64(SECOND..10 * SECOND);
+    // Until what could not be written has been tried again.
+    let takes = rng.u64(..60 * SECOND);
+    deeds.push((at, Deed::Reload { takes, edit: Edit::Return }));
+    let kind = if rng.bool() { OutageKind::Refuses } else { OutageKind::Hangs };
+    outages.push(Outage { from, to: at + rng.u64(..=takes), kind });
 }
 
 fn fault(span: Ms, settings: &Settings, rng: &mut Rng) -> Fault {

@@ -70,16 +70,51 @@ pub(crate) struct Settings {
     pub(crate) start_window: Ms,
     /// In calls a second: FleetWise, Account Management.
     pub(crate) limits: [f64; 2],
-    /// How often each hub was made to stand for somebody else.
-    pub(crate) hubs: [u32; 3],
+    pub(crate) hubs: Hubs,
 }
 
-/// What AWS counts together.
+/// Who the hubs are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hubs {
+    /// How often each was made to stand for somebody else.
+    pub(crate) redefined: [u32; 3],
+    /// Those with the same number here are of the same account, as long as they were redefined as often.
+    pub(crate) kin: [usize; 3],
+}
+
+impl Hubs {
+    /// The account behind a hub.
+    pub(crate) fn account(&self, hub: usize) -> AccountId {
+        format!("9{:05}{:06}", self.kin[hub], self.redefined[hub]).parse().expect("twelve digits")
+    }
+
+    /// A hub as a caller.
+    pub(crate) fn caller(&self, hub: usize) -> Caller {
+        Caller { hub: Some((hub, self.redefined[hub])), account: self.account(hub) }
+    }
+}
+
+/// What regwatch takes for one quota scope.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Bucket {
     pub(crate) service: Service,
-    pub(crate) who: String,
+    pub(crate) who: Caller,
     pub(crate) region: &'static str,
+}
+
+impl Bucket {
+    /// What AWS counts by.
+    pub(crate) fn counted_as(&self) -> (Service, AccountId, &'static str) {
+        (self.service, self.who.account, self.region)
+    }
+}
+
+/// Whose calls are counted together: a hub's, or those of a role in an account. AWS goes by the account alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Caller {
+    /// The hub, and how often it was redefined.
+    pub(crate) hub: Option<(usize, u32)>,
+    pub(crate) account: AccountId,
 }
 
 /// A target as the configuration wants it.
@@ -93,11 +128,6 @@ pub(crate) struct Wanted {
 
 pub(crate) fn account_id(number: u32) -> AccountId {
     format!("{:012}", 100_000_000_000 + u64::from(number)).parse().expect("twelve digits")
-}
-
-/// The account behind a hub.
-pub(crate) fn hub_account(hub: usize, redefined: u32) -> AccountId {
-    format!("9{hub:05}{redefined:06}").parse().expect("twelve digits")
 }
 
 impl Settings {
@@ -114,7 +144,7 @@ impl Settings {
              'arn:aws:iam::{{account_id}}:role/regwatch'}}}}\n"
         );
         let mut line = |text: std::fmt::Arguments<'_>| writeln!(yaml, "{text}").expect("a String takes all");
-        for (hub, redefined) in self.hubs.iter().enumerate() {
+        for (hub, redefined) in self.hubs.redefined.iter().enumerate() {
             line(format_args!("  hub-{hub}: {{profile: hub-{hub}-{redefined}}}"));
         }
         line(format_args!("accounts:"));
@@ -159,11 +189,10 @@ impl Settings {
         })
     }
 
-    /// Whose bucket calls count in.
-    fn caller(&self, who: Who, account: u32) -> String {
+    fn caller(&self, who: Who, account: u32) -> Caller {
         match who {
-            Who::Hub(hub) => hub_account(hub, self.hubs[hub]).to_string(),
-            Who::Member => account_id(account).to_string(),
+            Who::Hub(hub) => self.hubs.caller(hub),
+            Who::Member => Caller { hub: None, account: account_id(account) },
         }
     }
 }

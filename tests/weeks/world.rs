@@ -10,7 +10,7 @@ use super::aws::Aws;
 use super::judge::{self, Pages};
 use super::ledger::Paper;
 use super::life::Life;
-use super::script::{Deed, Script, dice};
+use super::script::{Deed, Edit, Script, dice};
 use super::settings::Settings;
 
 /// What came of a seed.
@@ -86,12 +86,12 @@ impl World {
                 self.end(killed).await;
                 sleep(Duration::from_millis(after)).await;
                 if dice(self.script.seed, "other", self.lives).bool() {
-                    self.edit();
+                    self.edit(Edit::Anything);
                 }
                 self.begin().await;
             }
-            Deed::Reload { takes } => {
-                self.edit();
+            Deed::Reload { takes, edit } => {
+                self.edit(edit);
                 let life = self.life.as_mut().expect("a process runs");
                 let left = life.reload(&self.settings, takes).await;
                 self.breaches
@@ -105,9 +105,9 @@ impl World {
         }
     }
 
-    fn edit(&mut self) {
+    fn edit(&mut self, edit: Edit) {
         self.edits += 1;
-        self.script.edit(&mut self.settings, self.edits);
+        self.script.edit(&mut self.settings, edit, self.edits);
     }
 
     async fn begin(&mut self) {

@@ -94,7 +94,7 @@ fn tale(event: &Event) -> Tale<'_> {
 }
 
 /// What two readings in a row make to be told.
-fn differences<'a>(before: Option<&Reading>, now: &'a Reading) -> Vec<Tale<'a>> {
+pub(super) fn differences<'a>(before: Option<&Reading>, now: &'a Reading) -> Vec<Tale<'a>> {
     let of = |resource| before.and_then(|before| before.resources.iter().find(|r| r.resource == resource));
     let changed = now.resources.iter().filter_map(|now| {
         let (resource, to, text) = (now.resource, now.status, now.text.as_deref());

@@ -19,6 +19,7 @@ use regwatch::model::Reading;
 
 use super::super::journal::{Ending, Entry, Journal, Scope, Target, Watched};
 use super::super::settings::{MINUTE, Ms, SECOND, Times};
+use super::gate::Gate;
 
 /// The calls that a scope may be ahead of its limit.
 const BURST: f64 = 2.0;
@@ -31,12 +32,6 @@ const LEARNT: Ms = 20 * MINUTE;
 
 /// The longest gap between two calls at a rate that was learnt, if the limit's own is not longer.
 const LEARNT_GAP: Ms = 64 * SECOND;
-
-/// The longest that AWS is believed.
-const HINT_MAX: Ms = 3600 * SECOND;
-
-/// The longest delay of regwatch's own.
-const DELAY_MAX: Ms = 300 * SECOND;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Doing {
@@ -63,14 +58,7 @@ struct Lane {
     least: f64,
     tokens: f64,
     counted_at: Ms,
-    is_closed: bool,
-    trial: Option<Target>,
-    closings: u32,
-    in_a_row: u32,
-    /// Between these the gate opens for one.
-    opens: (Ms, Ms),
-    /// When it last opened for all.
-    opened_at: Option<Ms>,
+    gate: Gate,
     targets: usize,
     /// Signing in, or called.
     under_way: usize,
@@ -272,11 +260,8 @@ impl Judge<'_> {
         lane.tokens -= 1.0;
         lane.least = lane.limit;
         let (tokens, limit) = (lane.tokens, lane.limit);
-        let (is_closed, trial, (opens, _)) = (lane.is_closed, lane.trial, lane.opens);
-        if is_closed {
-            lane.trial = Some(target);
-        }
-        let closings = lane.closings;
+        let Gate { is_closed, trial, opens: (opens, _), .. } = lane.gate;
+        let closings = lane.gate.call(target);
         if tokens < -1e-6 {
             self.breach(now, || format!("scope {scope} makes more calls than {limit} a second: {tokens}"));
         }
@@ -293,42 +278,7 @@ impl Judge<'_> {
     /// What the gate learns from a call's end.
     fn finish(&mut self, now: Ms, target: Target, scope: Scope, ending: Ending) {
         let Some(&Course { doing: Doing::Called(closings), .. }) = self.courses.get(&target) else { return };
-        let lane = self.lane(scope);
-        let is_news = closings == lane.closings;
-        let is_trial = is_news && lane.trial == Some(target);
-        match ending {
-            Ending::Told(_) | Ending::Refused => {
-                if is_trial {
-                    lane.trial = None;
-                    lane.in_a_row = 0;
-                    lane.is_closed = now < lane.opens.0;
-                    lane.opened_at = Some(now);
-                }
-            }
-            Ending::Lost => {
-                if is_trial {
-                    lane.trial = None;
-                    lane.opens.0 = lane.opens.0.max(now + 250);
-                    lane.opens.1 = lane.opens.1.max(now + 250);
-                }
-            }
-            Ending::Throttled(hint) => {
-                let hint = hint.unwrap_or_default().min(HINT_MAX);
-                let mut delay = (hint, hint);
-                if is_news {
-                    let own = (250_u64 << lane.in_a_row.min(20)).min(DELAY_MAX * 5 / 6) * 4 / 5;
-                    lane.in_a_row += 1;
-                    delay = (hint.max(own), hint.max(DELAY_MAX));
-                }
-                lane.opens.0 = lane.opens.0.max(now + delay.0);
-                lane.opens.1 = lane.opens.1.max(now + delay.1);
-                if is_news || (hint > 0 && !lane.is_closed) {
-                    lane.is_closed = true;
-                    lane.trial = None;
-                    lane.closings += 1;
-                }
-            }
-        }
+        self.lane(scope).gate.finish(now, target, closings, ending);
     }
 
     /// When a target is due again.
@@ -366,13 +316,13 @@ impl Judge<'_> {
             Some((due, _)) if lane.under_way < slots => Some(*due),
             _ => None,
         };
-        let Some(wanted) = wanted.filter(|_| lane.trial.is_none() && is_up) else { return };
+        let Some(wanted) = wanted.filter(|_| lane.gate.trial.is_none() && is_up) else { return };
         let mut from = since.max(wanted);
-        if lane.is_closed {
-            from = from.max(lane.opens.1);
+        if lane.gate.is_closed {
+            from = from.max(lane.gate.opens.1);
         }
         let own_gap = (1000.0 / lane.least).ceil() as Ms;
-        let is_calm = !lane.is_closed && lane.opened_at.is_none_or(|at| since >= at + LEARNT);
+        let is_calm = !lane.gate.is_closed && lane.gate.opened_at.is_none_or(|at| since >= at + LEARNT);
         let gap = if is_calm { own_gap } else { LEARNT_GAP.max(own_gap * 106 / 100) };
         if now > from + gap + SLACK {
             let first = lane.due.first().copied();
