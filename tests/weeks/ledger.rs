@@ -118,8 +118,13 @@ impl Script {
         }
     }
 
+    /// Whether something that happened may be lost with a process that ended at a time, killed or in order.
+    pub(crate) fn may_be_lost(&self, happened: Ms, end: Ms, killed: bool) -> bool {
+        end < self.durable_by(happened) && (killed || self.was_in_trouble(happened, end))
+    }
+
     /// Whether the store was in trouble between two times, or is felt to have been.
-    pub(crate) fn was_in_trouble(&self, from: Ms, to: Ms) -> bool {
+    fn was_in_trouble(&self, from: Ms, to: Ms) -> bool {
         self.outages.iter().any(|outage| outage.from <= to && from <= outage.to + RETRY)
     }
 }

@@ -325,6 +325,11 @@ fn tangle(span: Ms, deeds: &mut Vec<(Ms, Deed)>, outages: &mut Vec<Outage>, rng:
     deeds.push((at, Deed::Reload { takes, edit: Edit::Return }));
     let kind = if rng.bool() { OutageKind::Refuses } else { OutageKind::Hangs };
     outages.push(Outage { from, to: at + rng.u64(..=takes), kind });
+    if rng.bool() {
+        // When all of it should have been written.
+        at += takes + 2 * MINUTE;
+        deeds.push((at, Deed::Restart { killed: true, after: rng.u64(..SECOND) }));
+    }
 }
 
 fn fault(span: Ms, settings: &Settings, rng: &mut Rng) -> Fault {

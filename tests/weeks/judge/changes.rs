@@ -70,8 +70,7 @@ pub(crate) fn changes(
                 continue;
             }
             let (end, killed) = ends[ends.partition_point(|(end, _)| *end < now)];
-            let may_be_lost =
-                if killed { end < script.durable_by(now) } else { script.was_in_trouble(now, end) };
+            let may_be_lost = script.may_be_lost(now, end, killed);
             if found.is_empty() && (may_be_lost || gone.contains(&(now, target))) {
                 continue;
             }

@@ -90,10 +90,7 @@ impl Pages {
                 }
                 Entry::Ended { killed } => {
                     for (target, shown) in &mut self.targets {
-                        let is_kept = |at: Ms| match killed {
-                            true => *now >= script.durable_by(at),
-                            false => !script.was_in_trouble(at, *now),
-                        };
+                        let is_kept = |at: Ms| !script.may_be_lost(at, *now, *killed);
                         let told = shown.told.filter(|_| shown.told_at.is_some_and(is_kept));
                         shown.begin_anew(told, |stage| reading(*target, stage));
                     }
