@@ -16,7 +16,6 @@ use futures_util::future::{BoxFuture, OptionFuture};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::CancellationToken;
 
 use self::course::Course;
 use self::walk::Walk;
@@ -131,8 +130,8 @@ impl<D: Directory> Discoverer<D> {
         discoverer
     }
 
-    /// Lists until its scope is gone, or it is told to stop; what is under way then is given up.
-    pub async fn run(mut self, stop: CancellationToken) -> Finish {
+    /// Lists until its scope is gone, or nobody can give orders any more; what is under way then is given up.
+    pub async fn run(mut self) -> Finish {
         let outcomes = self.around.outcomes.clone();
         loop {
             let next = self.next_turn();
@@ -140,10 +139,10 @@ impl<D: Directory> Discoverer<D> {
             let page = OptionFuture::from(self.call.as_mut().map(|call| &mut call.page));
             tokio::select! {
                 biased;
-                () = stop.cancelled() => return Finish::Stopped(self.promise.who().clone()),
-                // It ends only with the daemon, which tells to stop first.
-                Ok(()) = self.orders.changed() => if !self.obey() {
-                    return Finish::Dissolved;
+                changed = self.orders.changed() => match changed.map(|()| self.obey()) {
+                    Ok(true) => {}
+                    Ok(false) => return Finish::Dissolved,
+                    Err(_) => return Finish::Stopped(self.promise.who().clone()),
                 },
                 Some(page) = page => self.take(page).await,
                 // Who takes them may be waiting for this loop to obey, so it does not wait in turn.

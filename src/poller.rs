@@ -8,17 +8,13 @@
 mod assignment;
 mod step;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::liveness::{Liveness, Loop, Promise};
@@ -28,7 +24,7 @@ use crate::schedule::{Answer, Backoff, Cadence, DueQueue, Pace, interval};
 
 pub use self::assignment::{Assignment, Orders};
 use self::assignment::{Dissolved, place_among};
-use self::step::{Due, Ended, Step, Work};
+use self::step::{Due, Ended, UnderWay, Work};
 
 /// Calls of one scope that may be in flight at once, as seconds of its limit: as many as answers that
 /// take the usual timeout keep open, so that some silent targets do not hold up the others.
@@ -70,10 +66,7 @@ pub struct Poller<P: Prober> {
     courses: Vec<Course>,
     /// Targets that are not due yet because somebody else may still be asking about them.
     newcomers: Vec<TargetId>,
-    /// What is under way: signing in and calling.
-    steps: FuturesUnordered<Step<P::Session>>,
-    /// Signed in, and waiting for the pace.
-    ready: VecDeque<(Due, P::Session)>,
+    under_way: UnderWay<P::Session>,
     calls: usize,
     most_steps: usize,
     /// Whether a target that has its answer is not asked again.
@@ -84,7 +77,7 @@ pub struct Poller<P: Prober> {
 /// Why a poller has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finish {
-    /// It was told to. Who it was.
+    /// Nobody gives it orders any more. Who it was.
     Stopped(Loop),
     /// Its scope is not in the configuration any more.
     Dissolved,
@@ -122,8 +115,7 @@ impl<P: Prober> Poller<P> {
             due,
             courses: targets.iter().map(|_| Course::default()).collect(),
             newcomers: Vec::new(),
-            steps: FuturesUnordered::new(),
-            ready: VecDeque::new(),
+            under_way: UnderWay::default(),
             calls: 0,
             most_steps: most_steps(*limit),
             asks_once: false,
@@ -142,10 +134,10 @@ impl<P: Prober> Poller<P> {
         Self { asks_once: true, ..self }
     }
 
-    /// Polls until its scope is gone, or it is told to stop; then a call in flight still ends, or times
-    /// out.
+    /// Polls until its scope is gone, or nobody can give orders any more; then a call in flight still ends,
+    /// or times out.
     #[expect(clippy::manual_async_fn, reason = "an async fn keeps room for its arguments twice")]
-    pub fn run(mut self, stop: CancellationToken) -> impl Future<Output = Finish> + Send {
+    pub fn run(mut self) -> impl Future<Output = Finish> + Send {
         async move {
             loop {
                 let next = self.next_turn();
@@ -153,13 +145,12 @@ impl<P: Prober> Poller<P> {
                 let room = tokio::select! {
                     // What has come to its end comes before what is next: an answer may close the gate.
                     biased;
-                    () = stop.cancelled() => break,
-                    // It ends only with the daemon, which tells to stop first.
-                    Ok(()) = self.orders.changed() => match self.obey() {
-                        Ok(()) => None,
-                        Err(Dissolved) => return Finish::Dissolved,
+                    changed = self.orders.changed() => match changed.map(|()| self.obey()) {
+                        Ok(Ok(())) => None,
+                        Ok(Err(Dissolved)) => return Finish::Dissolved,
+                        Err(_) => break,
                     },
-                    Some(step) = self.steps.next() => self.go_on(step),
+                    Some(step) = self.under_way.next() => self.go_on(step),
                     () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
                         self.turn();
                         None
@@ -170,7 +161,7 @@ impl<P: Prober> Poller<P> {
                 }
             }
             while self.calls > 0 {
-                let room = match self.steps.next().await {
+                let room = match self.under_way.next().await {
                     Some(step @ Ended::Answered(..)) => self.go_on(step),
                     Some(Ended::SignedIn(..)) => None,
                     None => break,
@@ -186,10 +177,10 @@ impl<P: Prober> Poller<P> {
     /// When the next step may be begun; `None` while only the end of another can bring it nearer.
     fn next_turn(&self) -> Option<Instant> {
         let paced = self.pace.next_call(Instant::now())?;
-        if !self.ready.is_empty() {
+        if self.under_way.is_anybody_ready() {
             return Some(paced);
         }
-        if self.steps.len() >= self.most_steps {
+        if self.under_way.steps() >= self.most_steps {
             return None;
         }
         Some(self.due.peek()?.max(paced))
@@ -199,21 +190,17 @@ impl<P: Prober> Poller<P> {
     fn turn(&mut self) {
         let now = Instant::now();
         let around = Arc::clone(&self.around);
-        if let Some((due, session)) = self.ready.pop_front() {
-            if self.ready.is_empty() {
-                // Between two polls of a scope with one target it would be room for four sessions.
-                self.ready.shrink_to_fit();
-            }
+        if let Some((due, session)) = self.under_way.next_ready() {
             let permit = self.pace.start(now);
             self.calls += 1;
             // Its own copy, or a call that hangs would keep a whole fleet of long ago in memory.
             let target = self.assignment.fleet.target(due.target).clone();
             let call = Box::pin(async move { around.prober.ask(&target, session).await });
-            self.steps.push(Step { due, work: Work::Calling(permit, call) });
+            self.under_way.begin(due, Work::Calling(permit, call));
         } else if let Some((id, at)) = self.due.pop_due(now) {
             let target = self.assignment.fleet.target(id).clone();
             let work = Work::SigningIn(Box::pin(async move { around.prober.sign_in(&target).await }));
-            self.steps.push(Step { due: Due { target: id, at }, work });
+            self.under_way.begin(Due { target: id, at }, work);
         }
     }
 
@@ -221,7 +208,7 @@ impl<P: Prober> Poller<P> {
     fn go_on(&mut self, step: Ended<P::Session>) -> Option<BoxFuture<'static, ()>> {
         match step {
             Ended::SignedIn(due, Ok(session)) => {
-                self.ready.push_back((due, session));
+                self.under_way.ready(due, session);
                 None
             }
             Ended::SignedIn(due, Err(failure)) => {
@@ -294,7 +281,7 @@ impl<P: Prober> Poller<P> {
     fn promise(&self, next: Option<Instant>) {
         match next {
             Some(at) => self.promise.back_by(at),
-            None if self.steps.is_empty() => self.promise.rests(),
+            None if self.under_way.steps() == 0 => self.promise.rests(),
             None => self.promise.back_by(Instant::now() + LONGEST_WAIT),
         }
     }

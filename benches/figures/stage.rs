@@ -11,7 +11,6 @@ use regwatch::probe::Prober;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
-use tokio_util::sync::CancellationToken;
 
 use crate::fleet::now;
 
@@ -40,7 +39,7 @@ pub(crate) async fn play(
         start_window: Duration::from_secs(30),
         held,
     };
-    let orders = watch::Sender::new(Orders { assignment: Arc::new(assignment), is_settled: true });
+    let (orders, look) = watch::channel(Orders { assignment: Arc::new(assignment), is_settled: true });
     let around = Arc::new(Surroundings {
         prober,
         reports,
@@ -48,18 +47,19 @@ pub(crate) async fn play(
         clock: Clock::starting_at(now()),
         anchor: Instant::now(),
     });
-    let stop = CancellationToken::new();
     let mut pollers = JoinSet::new();
     for scope in 0..scopes {
         let seed = seed.wrapping_mul(0x9e37_79b9).wrapping_add(u64::from(scope));
-        let poller = Poller::new(Arc::clone(&around), orders.subscribe(), ScopeId(scope), seed);
-        pollers.spawn(poller.run(stop.clone()));
+        let poller = Poller::new(Arc::clone(&around), look.clone(), ScopeId(scope), seed);
+        pollers.spawn(poller.run());
     }
     drop(around);
+    // Without them the pollers end.
+    let mut orders = Some(orders);
     let mut end = std::pin::pin!(sleep(time));
     loop {
         tokio::select! {
-            () = &mut end, if !stop.is_cancelled() => stop.cancel(),
+            () = &mut end, if orders.is_some() => orders = None,
             report = received.recv() => match report {
                 Some(report) => hear(report),
                 None => break,

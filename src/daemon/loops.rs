@@ -8,7 +8,6 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::discovery::{self, Discoverer};
@@ -23,7 +22,6 @@ pub struct Loops<P, D> {
     orders: watch::Sender<Orders>,
     /// Ends when nobody holds the assignment in force any more.
     released: mpsc::Receiver<Infallible>,
-    stop: CancellationToken,
     tasks: JoinSet<Option<String>>,
     seeds: fastrand::Rng,
 }
@@ -43,7 +41,6 @@ impl<P: Prober, D: Directory> Loops<P, D> {
             listing,
             orders: watch::Sender::new(Orders { assignment, is_settled: true }),
             released,
-            stop: CancellationToken::new(),
             tasks: JoinSet::new(),
             seeds,
         };
@@ -75,24 +72,23 @@ impl<P: Prober, D: Directory> Loops<P, D> {
         &mut self.tasks
     }
 
-    /// Tells them to stop. What is left are the tasks, to be joined.
+    /// Gives no more orders, at which they end. What is left are the tasks, to be joined.
     pub fn end(self) -> JoinSet<Option<String>> {
-        self.stop.cancel();
         self.tasks
     }
 
     fn start_those_of(&mut self, fleet: &Fleet, scopes: impl IntoIterator<Item = ScopeId>) {
         for scope in scopes {
-            let (orders, seed, stop) = (self.orders.subscribe(), self.seeds.u64(..), self.stop.clone());
+            let (orders, seed) = (self.orders.subscribe(), self.seeds.u64(..));
             // An async block would keep room for the poller beside its loop.
             match fleet.scope(scope).service {
                 Service::FleetWise | Service::Account => {
                     let poller = Poller::new(Arc::clone(&self.around), orders, scope, seed);
-                    self.tasks.spawn(poller.run(stop).map(unless_dissolved));
+                    self.tasks.spawn(poller.run().map(unless_dissolved));
                 }
                 Service::Organizations => {
                     let discoverer = Discoverer::new(Arc::clone(&self.listing), orders, scope, seed);
-                    self.tasks.spawn(discoverer.run(stop).map(unless_dissolved));
+                    self.tasks.spawn(discoverer.run().map(unless_dissolved));
                 }
                 Service::Sts => {}
             }

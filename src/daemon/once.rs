@@ -83,9 +83,8 @@ pub async fn poll_once(
     let (broker, credentials) = Broker::new(aws.clone(), config, &fleet, reports.clone(), clock).await;
     let liveness = Arc::new(Liveness::new());
     let (to_broker, adoptions) = mpsc::channel(1);
-    let never = CancellationToken::new();
     let mut tasks = JoinSet::new();
-    tasks.spawn(named("credential broker", broker.run(adoptions, never.clone())));
+    tasks.spawn(named("credential broker", broker.run(adoptions, CancellationToken::new())));
     let mut stop = pin!(stop);
     let mut snapshot = Snapshot::new(Arc::clone(&fleet), clock.now());
     if !config.organizations.is_empty() {
@@ -129,7 +128,7 @@ pub async fn poll_once(
     let mut seeds = fastrand::Rng::new();
     for (index, _) in (0..).zip(&fleet.scopes).filter(|(_, scope)| !scope.targets.is_empty()) {
         let poller = Poller::new(Arc::clone(&around), orders.subscribe(), ScopeId(index), seeds.u64(..));
-        let run = poller.asking_once().run(never.clone());
+        let run = poller.asking_once().run();
         tasks.spawn(named(format!("poller of quota scope {index}"), async { drop(run.await) }));
     }
     let mut patience = pin!(patience);
@@ -232,5 +231,5 @@ impl Tally {
 fn has_no_credentials(state: &TargetState) -> bool {
     let reason = FailureReason::Credentials;
     state.failure.as_ref().is_some_and(|failure| failure.reason == reason)
-        && state.failures[reason as usize] >= CREDENTIALS_TRIES
+        && state.failures.of(reason) >= CREDENTIALS_TRIES
 }

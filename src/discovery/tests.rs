@@ -72,7 +72,6 @@ struct Stage {
     outcomes: mpsc::Receiver<Outcome>,
     reports: mpsc::Receiver<Report>,
     liveness: Arc<Liveness>,
-    stop: CancellationToken,
     task: tokio::task::JoinSet<Finish>,
 }
 
@@ -92,11 +91,10 @@ impl Stage {
             anchor: Instant::now(),
         });
         let orders = watch::Sender::new(orders(config, None));
-        let stop = CancellationToken::new();
         let mut task = tokio::task::JoinSet::new();
         let scope = orders.borrow().assignment.fleet.organizations[0].scope;
-        task.spawn(Discoverer::new(around, orders.subscribe(), scope, 7).run(stop.clone()));
-        Self { directory, orders, outcomes, reports, liveness, stop, task }
+        task.spawn(Discoverer::new(around, orders.subscribe(), scope, 7).run());
+        Self { directory, orders, outcomes, reports, liveness, task }
     }
 
     fn adopt(&self, config: &Config) {
@@ -138,7 +136,8 @@ async fn it_lists_at_once_and_then_at_its_place_in_each_interval() {
     assert_eq!(asked.len(), 5);
     assert!(asked[1] - asked[0] >= Duration::from_millis(500), "{:?}", asked[1] - asked[0]);
     assert_eq!(stage.liveness.check(Instant::now()), Ok(()));
-    stage.stop.cancel();
+    let last = stage.orders.borrow().clone();
+    stage.orders = watch::Sender::new(last);
     assert!(matches!(stage.ends().await, Finish::Stopped(Loop::Discovery { .. })));
 }
 

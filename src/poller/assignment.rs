@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::step::{Due, Work};
+use super::step::{Due, Step, Work};
 use super::{Course, Poller, most_steps};
 use crate::config::Organization;
 use crate::model::{Fleet, Scope, ScopeId, Succession, TargetId};
@@ -38,7 +38,7 @@ pub struct Assignment {
     pub held: mpsc::Sender<Infallible>,
 }
 
-/// The assignment that holds, for pollers to look at.
+/// The assignment that holds, for pollers to look at. Once nobody can change it any more, they end.
 #[derive(Clone, Debug)]
 pub struct Orders {
     /// What it says.
@@ -91,21 +91,19 @@ impl<P: Prober> Poller<P> {
             let interval = interval(&target.polling, courses[place_among(targets, new)].phase);
             Some((new, due.min(Cadence::new(target, anchor).next(now, interval))))
         });
-        for (due, session) in std::mem::take(&mut self.ready) {
+        let (ready, steps) = std::mem::take(&mut self.under_way).into_parts();
+        for (due, session) in ready {
             if let Some(moved) = passage.go_on(due, &mut self.due) {
-                self.ready.push_back((moved, session));
+                self.under_way.ready(moved, session);
             }
         }
-        for mut step in std::mem::take(&mut self.steps) {
-            let moved = match &step.work {
-                Work::SigningIn(_) => passage.go_on(step.due, &mut self.due),
-                Work::Calling(..) => passage.of(step.due.target).map(|target| Due { target, ..step.due }),
+        for Step { due, work } in steps {
+            let moved = match &work {
+                Work::SigningIn(_) => passage.go_on(due, &mut self.due),
+                Work::Calling(..) => passage.of(due.target).map(|target| Due { target, ..due }),
             };
-            match (moved, step.work.permit()) {
-                (Some(due), _) => {
-                    step.due = due;
-                    self.steps.push(step);
-                }
+            match (moved, work.permit()) {
+                (Some(due), _) => self.under_way.begin(due, work),
                 // Nobody waits for the answer any more.
                 (None, Some(permit)) => {
                     self.calls -= 1;

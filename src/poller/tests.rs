@@ -112,7 +112,7 @@ async fn a_call_in_flight_is_reported_before_the_poller_ends() {
         tokio::time::sleep(SECOND).await;
     }
     assert!(stage.polls().is_empty());
-    stage.stop.cancel();
+    stage.stop();
     while stage.pollers.join_next().await.is_some() {}
     assert_eq!(stage.polls().len(), 1);
     assert_eq!(stage.asked(0).len(), 1);
@@ -136,7 +136,7 @@ async fn who_waits_for_credentials_does_not_hold_up_the_end() {
     let never = Instant::now() + 3600 * SECOND;
     let mut stage =
         Stage::set_with(never, &[(10, 5.0)], |_, _| says(Status::Active)).after(40 * SECOND).await;
-    stage.stop.cancel();
+    stage.stop();
     let began = Instant::now();
     while stage.pollers.join_next().await.is_some() {}
     assert!(began.elapsed() < SECOND && stage.polls().is_empty());
@@ -155,7 +155,7 @@ async fn an_idle_poller_is_not_stuck_and_a_blocked_one_is() {
     let orders = watch::Sender::new(orders(fleet(&[(1, 5.0)])));
     let liveness = Arc::clone(&around.liveness);
     let mut pollers = tokio::task::JoinSet::new();
-    pollers.spawn(Poller::new(around, orders.subscribe(), ScopeId(0), 0).run(CancellationToken::new()));
+    pollers.spawn(Poller::new(around, orders.subscribe(), ScopeId(0), 0).run());
     tokio::time::sleep(14 * SECOND).await;
     assert_eq!(liveness.check(Instant::now()), Ok(()));
     // Nobody takes the reports in, so the poller blocks on its second.
@@ -178,8 +178,8 @@ async fn a_poller_at_rest_is_small() {
     };
     let orders = watch::Sender::new(orders(fleet(&[(1, 5.0)])));
     let poller = Poller::new(surroundings(prober, reports), orders.subscribe(), ScopeId(0), 0);
-    let bytes = size_of_val(&poller.run(CancellationToken::new()));
-    assert!(bytes <= 1024, "{bytes}");
+    let bytes = size_of_val(&poller.run());
+    assert!(bytes <= 640, "{bytes}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -202,7 +202,7 @@ async fn who_asks_once_asks_again_after_a_throttle_alone() {
     let orders = watch::Sender::new(orders(fleet(&[(5, 5.0)])));
     let poller = Poller::new(surroundings(prober, reports), orders.subscribe(), ScopeId(0), 0);
     let mut pollers = tokio::task::JoinSet::new();
-    pollers.spawn(poller.asking_once().run(CancellationToken::new()));
+    pollers.spawn(poller.asking_once().run());
     tokio::time::sleep(3600 * SECOND).await;
     let calls = calls.lock().unwrap();
     let asked = |target| calls.iter().filter(|(id, _)| *id == TargetId(target)).count();

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
 use super::super::loops::assignment;
 use super::super::{OUTCOMES, unasked};
@@ -43,13 +42,12 @@ pub(super) async fn call(
     let around = Arc::new(listing(to_here));
     let (assignment, _released) = assignment(config, Arc::clone(fleet), Arc::default(), Arc::default());
     let (orders, _) = watch::channel(Orders { assignment, is_settled: true });
-    let never = CancellationToken::new();
     let mut tasks = JoinSet::new();
     let scopes = (0..).zip(&fleet.scopes).filter(|(_, scope)| scope.service == Service::Organizations);
     for (index, _) in scopes {
         let discoverer =
             Discoverer::new(Arc::clone(&around), orders.subscribe(), ScopeId(index), u64::from(index));
-        let run = discoverer.run(never.clone());
+        let run = discoverer.run();
         tasks.spawn(async { Some(format!("discovery {:?}", run.await)) });
     }
     while roll.outcomes.len() < config.organizations.len() {

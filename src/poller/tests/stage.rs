@@ -91,7 +91,6 @@ pub(super) struct Stage {
     record: Arc<Mutex<Record>>,
     pub(super) reports: mpsc::Receiver<Report>,
     pub(super) orders: watch::Sender<Orders>,
-    pub(super) stop: CancellationToken,
     pub(super) pollers: tokio::task::JoinSet<Finish>,
 }
 
@@ -120,14 +119,19 @@ impl Stage {
         let (calls, record) = (Arc::clone(&prober.calls), Arc::clone(&prober.record));
         let around = surroundings(prober, reports);
         let orders = watch::Sender::new(orders(fleet(scopes)));
-        let stop = CancellationToken::new();
         let mut pollers = tokio::task::JoinSet::new();
         for index in 0..u32::try_from(scopes.len()).unwrap() {
             let poller =
                 Poller::new(Arc::clone(&around), orders.subscribe(), ScopeId(index), u64::from(index));
-            pollers.spawn(poller.run(stop.clone()));
+            pollers.spawn(poller.run());
         }
-        Self { began: Instant::now(), calls, record, reports: received, orders, stop, pollers }
+        Self { began: Instant::now(), calls, record, reports: received, orders, pollers }
+    }
+
+    /// From now on nobody can give orders.
+    pub(super) fn stop(&mut self) {
+        let last = self.orders.borrow().clone();
+        self.orders = watch::Sender::new(last);
     }
 
     pub(super) async fn after(self, time: Duration) -> Self {

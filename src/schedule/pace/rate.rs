@@ -61,6 +61,15 @@ const SHORT: f64 = 3.0;
 #[derive(Debug)]
 pub(super) struct Rate {
     limit: f64,
+    began: Instant,
+    meter: Meter,
+    /// Until the first throttle the limit is all that is known. Most scopes never see one.
+    learnt: Option<Box<Learnt>>,
+}
+
+/// What throttles have taught.
+#[derive(Debug)]
+struct Learnt {
     /// Where the curve starts; the rate itself while the gate is closed.
     start: f64,
     ceiling: f64,
@@ -71,43 +80,22 @@ pub(super) struct Rate {
     /// When the rate set out along the curve.
     since: Option<Instant>,
     fell_at: Instant,
-    /// Whether anything was learnt: until the first throttle the limit is all that is known.
-    has_fallen: bool,
-    meter: Meter,
 }
 
 impl Rate {
     /// A rate at its limit.
     pub(super) fn new(limit: f64, now: Instant) -> Self {
-        Self {
-            limit,
-            start: limit,
-            ceiling: limit,
-            usual: 0.0,
-            plateau: PLATEAU_MAX,
-            since: None,
-            fell_at: now,
-            has_fallen: false,
-            meter: Meter::new(now),
-        }
+        Self { limit, began: now, meter: Meter::new(now), learnt: None }
     }
 
     /// Another limit. What was learnt is kept, for the limit says nothing about the quota.
     pub(super) fn set_limit(&mut self, limit: f64) {
-        if !self.has_fallen {
-            self.start = limit;
-            self.ceiling = limit;
-        }
         self.limit = limit;
     }
 
     /// The rate now, never above the limit.
     pub(super) fn at(&self, now: Instant) -> f64 {
-        let Some(since) = self.since else { return self.start.min(self.limit) };
-        let time = now.duration_since(since).as_secs_f64() / self.plateau - 1.0;
-        let height =
-            if time < 0.0 { self.ceiling - self.start } else { BEYOND * self.usual.max(self.ceiling) };
-        (self.ceiling + height * time.powi(3)).min(self.limit)
+        self.learnt.as_ref().map_or(self.limit, |learnt| learnt.at(now).min(self.limit))
     }
 
     /// A call was accepted.
@@ -118,53 +106,81 @@ impl Rate {
     /// The first throttle after successes: the ceiling becomes what was accepted, and the rate falls
     /// under it until it resumes.
     pub(super) fn fall(&mut self, now: Instant) {
-        let rate = self.at(now);
+        let (rate, lowest) = (self.at(now), self.lowest());
         let (calls, secs) = self.meter.read(now);
         let accepted = calls / secs;
-        let surplus = (accepted - self.ceiling) * secs;
+        self.meter = Meter::new(now);
+        let learnt = self.learnt();
+        let surplus = (accepted - learnt.ceiling) * secs;
         let ceiling = if surplus.abs() < ERROR && secs > SHORT {
             // The same ceiling, measured once more.
-            f64::midpoint(accepted, self.ceiling)
+            f64::midpoint(accepted, learnt.ceiling)
         } else if surplus > 0.0 {
             accepted.powf(1.0 - RISE) * rate.powf(RISE)
         } else {
-            accepted.max(self.ceiling * STEEPEST)
+            accepted.max(learnt.ceiling * STEEPEST)
         };
-        self.ceiling = ceiling.min(rate).max(self.lowest());
+        learnt.ceiling = ceiling.min(rate).max(lowest);
 
-        let fading = (-now.duration_since(self.fell_at).as_secs_f64() / MEMORY).exp();
-        self.usual = self.ceiling + (self.usual - self.ceiling) * fading;
+        let fading = (-now.duration_since(learnt.fell_at).as_secs_f64() / MEMORY).exp();
+        learnt.usual = learnt.ceiling + (learnt.usual - learnt.ceiling) * fading;
         if secs > SHORT {
-            self.usual = self.usual.max(accepted);
+            learnt.usual = learnt.usual.max(accepted);
         }
-        self.plateau = self.plateau_below(self.usual.max(rate));
-        self.start = self.ceiling * FALL;
-        self.since = None;
-        self.fell_at = now;
-        self.has_fallen = true;
-        self.meter = Meter::new(now);
+        learnt.plateau = learnt.plateau_below(learnt.usual.max(rate));
+        learnt.start = learnt.ceiling * FALL;
+        learnt.since = None;
+        learnt.fell_at = now;
     }
 
     /// A throttle in a row: the ceiling was too high.
     pub(super) fn fall_deeper(&mut self) {
-        self.ceiling = (self.ceiling * DEEPER).max(self.usual * DEEPEST).max(self.lowest());
-        self.plateau = self.plateau.min(self.plateau_below(self.usual));
-        self.start = self.ceiling * FALL;
+        let lowest = self.lowest();
+        let learnt = self.learnt();
+        learnt.ceiling = (learnt.ceiling * DEEPER).max(learnt.usual * DEEPEST).max(lowest);
+        learnt.plateau = learnt.plateau.min(learnt.plateau_below(learnt.usual));
+        learnt.start = learnt.ceiling * FALL;
     }
 
     /// The quota accepts calls again: the rate sets out along the curve.
     pub(super) fn resume(&mut self, now: Instant) {
-        self.since = Some(now);
+        if let Some(learnt) = &mut self.learnt {
+            learnt.since = Some(now);
+        }
+    }
+
+    fn learnt(&mut self) -> &mut Learnt {
+        let Self { limit, began, .. } = *self;
+        let nothing = || Learnt {
+            start: limit,
+            ceiling: limit,
+            usual: 0.0,
+            plateau: PLATEAU_MAX,
+            since: None,
+            fell_at: began,
+        };
+        self.learnt.get_or_insert_with(|| Box::new(nothing()))
+    }
+
+    fn lowest(&self) -> f64 {
+        LOWEST.min(self.limit)
+    }
+}
+
+impl Learnt {
+    /// The rate now, whatever the limit.
+    fn at(&self, now: Instant) -> f64 {
+        let Some(since) = self.since else { return self.start };
+        let time = now.duration_since(since).as_secs_f64() / self.plateau - 1.0;
+        let height =
+            if time < 0.0 { self.ceiling - self.start } else { BEYOND * self.usual.max(self.ceiling) };
+        self.ceiling + height * time.powi(3)
     }
 
     /// How long to stay under the ceiling when a rate this high was believed in.
     fn plateau_below(&self, believed: f64) -> f64 {
         let doubt = (self.ceiling / believed).min(1.0).powf(DOUBT);
         (PLATEAU_MAX * doubt).max(PLATEAU_MIN)
-    }
-
-    fn lowest(&self) -> f64 {
-        LOWEST.min(self.limit)
     }
 }
 
