@@ -234,7 +234,7 @@ pub struct FleetWise {
     /// The identity that asks: one of the account itself.
     pub identity: Arc<str>,
     /// Where to ask; at least one.
-    pub regions: Vec<Region>,
+    pub regions: Arc<[Region]>,
 }
 
 /// How an account's linked GovCloud account is asked for.

@@ -20,7 +20,8 @@ mod word;
 pub use event::{Entry, Event, EventId, Transition, TransitionKind};
 pub use health::Health;
 pub use observation::{
-    Details, Failure, FailureReason, FleetWiseDetails, GovCloudDetails, Reading, ResourceReading,
+    Details, Failure, FailureCounts, FailureReason, FleetWiseDetails, GovCloudDetails, Reading,
+    ResourceReading,
 };
 pub use organization::{Organization, OrganizationState};
 pub use report::{Pacing, Poll, Report};

@@ -11,7 +11,7 @@ use super::section::{Section, named};
 use super::value::{shown, text, word};
 use super::yaml::{Node, Value};
 use super::{FleetWise, GovCloud, Identity, WatchedAccount};
-use crate::model::{Account, AccountId, Polling};
+use crate::model::{Account, AccountId, Polling, Region};
 
 /// The keys of an account.
 pub(super) const KEYS: &[&str] = &["id", "name", "labels", "fleetwise", "govcloud", "polling"];
@@ -29,6 +29,8 @@ pub(super) struct Accounts<'a> {
     seen: HashMap<AccountId, Place>,
     /// Each cadence once, since thousands of accounts share a few.
     cadences: BTreeSet<Arc<Polling>>,
+    /// Each list of regions once, for the same reason.
+    regions: BTreeSet<Arc<[Region]>>,
     /// For each identity without a role the one account whose FleetWise it can ask.
     own_account: HashMap<Arc<str>, AccountId>,
 }
@@ -41,6 +43,7 @@ impl<'a> Accounts<'a> {
             cadence,
             seen: HashMap::new(),
             cadences: BTreeSet::new(),
+            regions: BTreeSet::new(),
             own_account: HashMap::new(),
         }
     }
@@ -105,7 +108,7 @@ impl<'a> Accounts<'a> {
         let regions = section
             .require("regions", "list them, as [us-east-1]", report)
             .and_then(|node| region::read(node, report));
-        Some(FleetWise { identity: identity?, regions: regions? })
+        Some(FleetWise { identity: identity?, regions: shared(&mut self.regions, regions?.into()) })
     }
 
     pub(super) fn govcloud(&self, node: &Node, report: &mut Report) -> Option<GovCloud> {
@@ -170,13 +173,17 @@ impl<'a> Accounts<'a> {
     }
 
     pub(super) fn shared(&mut self, polling: Polling) -> Arc<Polling> {
-        if let Some(shared) = self.cadences.get(&polling) {
-            return shared.clone();
-        }
-        let shared = Arc::new(polling);
-        self.cadences.insert(shared.clone());
-        shared
+        shared(&mut self.cadences, Arc::new(polling))
     }
+}
+
+/// The one that is there already where it is the same.
+fn shared<T: Ord + ?Sized>(all: &mut BTreeSet<Arc<T>>, new: Arc<T>) -> Arc<T> {
+    if let Some(shared) = all.get(&new) {
+        return Arc::clone(shared);
+    }
+    all.insert(Arc::clone(&new));
+    new
 }
 
 /// Reads an account's id, which has to be in quotes.

@@ -149,7 +149,7 @@ impl<'a> Grouping<'a> {
     fn watch(&mut self, watched: &Watched<'_>, sts: &mut StsCallers) {
         self.fleet.accounts.push(Arc::clone(watched.account));
         if let Some(fleetwise) = watched.fleetwise {
-            for region in &fleetwise.regions {
+            for region in &*fleetwise.regions {
                 self.add(watched, Probe::FleetWise, &fleetwise.identity, region, Some(region));
             }
             sts.add(self.config, &fleetwise.identity, watched);

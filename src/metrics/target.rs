@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::exposition::{Kind, Line, Lines};
 use super::page::{Family, Rows};
-use crate::model::{FailureReason, Snapshot, Target, TargetId, TargetState};
+use crate::model::{Snapshot, Target, TargetId, TargetState};
 
 /// A target, and what is known of it at a moment.
 pub(super) struct TargetRow<'a> {
@@ -89,10 +89,8 @@ pub(super) const FAMILIES: [Family; 8] = [
         kind: Kind::Counter,
         help: "Polls of the target that failed, by reason; a reason that has not occurred has no series.",
         rows: Rows::Target(|lines, row| {
-            for (reason, count) in FailureReason::ALL.into_iter().zip(row.state.failures) {
-                if count > 0 {
-                    row.line(lines).label("reason", reason.as_str()).count(count.into());
-                }
+            for (reason, count) in row.state.failures.iter() {
+                row.line(lines).label("reason", reason.as_str()).count(count.into());
             }
         }),
     },

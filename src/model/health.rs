@@ -85,7 +85,7 @@ mod tests {
             .map(|&status| ResourceState { reading: ResourceReading::new(Resource::Account, status), since });
         let state = TargetState {
             resources: resources.collect(),
-            failure: failure.map(|reason| Failure::new(reason, "no")),
+            failure: failure.map(|reason| Box::new(Failure::new(reason, "no"))),
             ..TargetState::default()
         };
         Health::of_target(&state, is_stale)

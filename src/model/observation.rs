@@ -158,6 +158,27 @@ impl FailureReason {
     }
 }
 
+/// How many polls have failed, by reason. Most targets never fail, and take next to no memory for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FailureCounts(Option<Box<[u32; FailureReason::ALL.len()]>>);
+
+impl FailureCounts {
+    /// Counts one more.
+    pub fn count(&mut self, reason: FailureReason) {
+        self.0.get_or_insert_default()[reason as usize] += 1;
+    }
+
+    /// How many failed for this reason.
+    pub fn of(&self, reason: FailureReason) -> u32 {
+        self.0.as_ref().map_or(0, |counts| counts[reason as usize])
+    }
+
+    /// The reasons that have occurred, and how often.
+    pub fn iter(&self) -> impl Iterator<Item = (FailureReason, u32)> {
+        FailureReason::ALL.into_iter().map(|reason| (reason, self.of(reason))).filter(|(_, count)| *count > 0)
+    }
+}
+
 impl fmt::Display for FailureReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

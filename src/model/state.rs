@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Details, Failure, FailureReason, Fleet, OrganizationState, Poll, Reading, Resource, ResourceReading,
+    Details, Failure, FailureCounts, Fleet, OrganizationState, Poll, Reading, Resource, ResourceReading,
     ScopeState, Shelves, Status, TargetId, Transition, TransitionKind,
 };
 
@@ -36,11 +36,11 @@ pub struct TargetState {
     /// When it will be asked next.
     pub next_poll: Option<Timestamp>,
     /// Why the last attempt failed; `None` if it succeeded.
-    pub failure: Option<Failure>,
+    pub failure: Option<Box<Failure>>,
     /// How often it was asked.
     pub polls: u64,
-    /// How often asking failed, by the discriminant of [`FailureReason`].
-    pub failures: [u32; FailureReason::ALL.len()],
+    /// How often asking failed.
+    pub failures: FailureCounts,
     /// How often each transition was seen; those that usually come next are there from the start, at 0.
     pub transitions: Vec<TransitionCount>,
 }
@@ -77,8 +77,8 @@ impl TargetState {
         self.next_poll = Some(poll.next_poll);
         match poll.outcome {
             Err(failure) => {
-                self.failures[failure.reason as usize] += 1;
-                self.failure = Some(failure);
+                self.failures.count(failure.reason);
+                self.failure = Some(Box::new(failure));
                 Vec::new()
             }
             Ok(reading) => {

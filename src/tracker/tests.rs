@@ -133,7 +133,7 @@ async fn what_is_reported_together_is_published_together_and_soon() {
     assert_eq!(waited, PUBLISH_AFTER);
     assert!(snapshot.is_ready());
     assert_eq!(snapshot.targets[0].resources[0].reading.status, Status::Active);
-    assert_eq!(snapshot.targets[1].failures[FailureReason::AccessDenied as usize], 1);
+    assert_eq!(snapshot.targets[1].failures.of(FailureReason::AccessDenied), 1);
     assert!(!snapshot.targets[1].is_up());
     let quiet = tokio::time::timeout(Duration::from_secs(3600), stage.look.changed()).await;
     assert!(quiet.is_err(), "nothing was reported, so nothing is published");

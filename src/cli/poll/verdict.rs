@@ -208,7 +208,7 @@ mod tests {
             assert_eq!(judged(&state(&statuses, modified_ago)), expected, "{statuses:?}");
         }
         assert_eq!(judged(&TargetState::default()), Verdict::NotAsked);
-        let failure = Some(Failure::new(FailureReason::Throttled, "Rate exceeded"));
+        let failure = Some(Box::new(Failure::new(FailureReason::Throttled, "Rate exceeded")));
         let failed = TargetState { failure, ..state(&[(Account, Status::RegistrationSuccess)], None) };
         assert_eq!(judged(&failed), Verdict::NotAsked);
     }

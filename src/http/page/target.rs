@@ -14,7 +14,7 @@ use super::row::{AccountLine, Past, ResourceLine, path};
 use super::text::{Foreign, count, rate};
 use super::{Look, Shell, missing, page};
 use crate::http::View;
-use crate::model::{AccountId, Details, FailureReason, Phase, TargetId, advice};
+use crate::model::{AccountId, Details, Phase, TargetId, advice};
 use crate::schedule::interval;
 use crate::store::{EventQuery, TargetKey};
 
@@ -134,7 +134,6 @@ async fn of(view: &View, look: &Look, root: &'static str, id: TargetId) -> Targe
     let account = AccountLine::new(&target.account);
     let region = target.region.as_ref().map(|region| Foreign::brief(region.as_str()));
     let health = Health::of_target(state, is_stale);
-    let failures = FailureReason::ALL.into_iter().filter(|reason| state.failures[*reason as usize] > 0);
     TargetPage {
         shell: Shell {
             root,
@@ -157,8 +156,10 @@ async fn of(view: &View, look: &Look, root: &'static str, id: TargetId) -> Targe
             at: Moment::maybe(state.last_attempt, look.now),
             advice: advice::of_failure(target, failure),
         }),
-        failures: failures
-            .map(|reason| (reason.as_str(), count(u64::from(state.failures[reason as usize]))))
+        failures: state
+            .failures
+            .iter()
+            .map(|(reason, polls)| (reason.as_str(), count(polls.into())))
             .collect(),
         polls: count(state.polls),
         events: events.map(|entries| entries.iter().map(|entry| EventLine::new(entry, look.now)).collect()),

@@ -3,6 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::FailureReason;
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
@@ -155,7 +156,7 @@ proptest! {
         prop_assert_eq!(&before.resources, &state.resources);
         prop_assert_eq!(before.last_success, state.last_success);
         prop_assert_eq!(before.modified_at, state.modified_at);
-        prop_assert_eq!(before.failures[reason as usize] + 1, state.failures[reason as usize]);
+        prop_assert_eq!(before.failures.of(reason) + 1, state.failures.of(reason));
         prop_assert!(!state.is_up());
     }
 
