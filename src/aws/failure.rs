@@ -26,12 +26,14 @@ where
         SdkError::ServiceError(service) => {
             let (error, response) = (service.err(), service.raw());
             let status = response.status().as_u16();
-            let message = match (error.code(), error.message()) {
-                (Some(code), Some(message)) => format!("{}: {}", first_line(code), first_line(message)),
-                (Some(code), None) => first_line(code).to_owned(),
+            // A code of no letters tells nothing.
+            let code = error.code().map(first_line).filter(|code| !code.is_empty());
+            let message = match (code, error.message()) {
+                (Some(code), Some(message)) => format!("{code}: {}", first_line(message)),
+                (Some(code), None) => code.to_owned(),
                 (None, _) => format!("HTTP status {status} without an AWS error code"),
             };
-            let reason = error.code().map_or_else(|| by_status(status), |code| by_code(code, status));
+            let reason = code.map_or_else(|| by_status(status), |code| by_code(code, status));
             let retry_after = modelled_wait(error).max(wait_header(response));
             Failure { retry_after, ..failure(reason, &message) }
         }

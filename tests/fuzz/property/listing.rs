@@ -186,8 +186,8 @@ impl Stage {
         let discoverer = Discoverer::new(around, orders.subscribe(), scope, 7);
         let outcome = tokio::select! {
             outcome = ended.recv() => outcome.expect("the loop is there"),
-            _ = discoverer.run(CancellationToken::new()) => unreachable!("it runs until it is told to stop"),
-            () = broker.run(adoptions, CancellationToken::new()) => unreachable!("so does this"),
+            _ = discoverer.run() => unreachable!("it runs while it can be given orders"),
+            () = broker.run(adoptions, CancellationToken::new()) => unreachable!("it runs until it is told to stop"),
             () = async { while reported.recv().await.is_some() {} } => unreachable!("the loop is there"),
         };
         (outcome, began.elapsed())
