@@ -3,22 +3,23 @@
 //! Every long-lived task is joined here. One that ends without having been asked to ends the daemon,
 //! loudly: a process that looks alive with a dead loop inside is the worst of failures.
 
+mod announcement;
 mod discovered;
 mod generation;
 mod loops;
 mod once;
 mod reload;
 mod sinks;
+mod tasks;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::aws::{self, Aws, Broker, Overrides};
@@ -32,16 +33,17 @@ use crate::model::{Fleet, Report, Snapshot};
 use crate::poller::Surroundings;
 use crate::probe::{AwsDirectory, AwsProber};
 use crate::reload::{Requests, Trigger, channel};
-use crate::schedule::Capacity;
 use crate::service::{self, Announcer, Informant, Phase, Systemd};
 use crate::store::Store;
 use crate::tracker::{self, Tracker, restore};
 
+use self::announcement::announce;
 use self::discovered::Found;
 use self::generation::{Generations, Lasting};
 pub use self::loops::Loops;
 pub use self::once::{Ended, Polled, poll_once};
 use self::sinks::Ready;
+use self::tasks::{all, named, unasked, within};
 
 /// Reports that may wait for the tracker: a second's worth of the thousand polls a second that the daemon
 /// is built for. It takes in a million a second, so a full channel means a stuck tracker, and pollers
@@ -50,9 +52,6 @@ const REPORTS: usize = 1024;
 
 /// Listings that may wait to become a generation. Each loop has one at a time, and holds back another.
 const OUTCOMES: usize = 4;
-
-/// What a task that did not end, but was ended by a defect, is.
-const PANICKED: &str = "a part of the daemon panicked";
 
 /// How to run.
 #[derive(Clone, Debug)]
@@ -263,80 +262,5 @@ impl Daemon {
         store.close().await;
         tracing::info!("ended in order");
         Ok(())
-    }
-}
-
-/// A long-lived task that tells at its end which it was.
-async fn named(name: impl Into<String>, task: impl Future<Output = ()>) -> Option<String> {
-    task.await;
-    Some(name.into())
-}
-
-/// Waits for a task that ends without having been asked to; for ever while there is none. One that ends
-/// with the part of the configuration that it was for does not tell its name.
-async fn unasked(tasks: &mut JoinSet<Option<String>>) -> anyhow::Error {
-    loop {
-        match tasks.join_next().await {
-            Some(Ok(None)) => {}
-            Some(Ok(Some(name))) => return anyhow::anyhow!("the {name} ended by itself"),
-            Some(Err(panic)) => return anyhow::Error::new(panic).context(PANICKED),
-            None => return std::future::pending().await,
-        }
-    }
-}
-
-/// Waits for every task of a set, and gives up those that outlast the deadline.
-async fn within(deadline: Instant, tasks: &mut JoinSet<Option<String>>, what: &str) -> anyhow::Result<()> {
-    match timeout_at(deadline, all(tasks)).await {
-        Ok(ended) => ended,
-        Err(_) => {
-            let open = tasks.len();
-            tracing::warn!(open, "the grace period is over: giving up {what}");
-            tasks.shutdown().await;
-            Ok(())
-        }
-    }
-}
-
-/// Waits for every task of a set.
-async fn all(tasks: &mut JoinSet<Option<String>>) -> anyhow::Result<()> {
-    while let Some(ended) = tasks.join_next().await {
-        ended.context(PANICKED)?;
-    }
-    Ok(())
-}
-
-/// Says what is watched, what is known of it from before, and where a quota is too small.
-fn announce(fleet: &Fleet, known: Option<usize>) {
-    if known.is_none() {
-        tracing::info!("no store is configured: what is known, and events, end with this process");
-    }
-    let scopes = fleet.scopes.iter().filter(|scope| !scope.targets.is_empty());
-    tracing::info!(
-        accounts = fleet.accounts.len(),
-        organizations = fleet.organizations.len(),
-        targets = fleet.targets.len(),
-        quota_scopes = scopes.count(),
-        known_from_before = known,
-        "watching"
-    );
-    warn_of_small_quotas(fleet);
-}
-
-/// Says where a quota is too small for the cadence that is asked of it.
-fn warn_of_small_quotas(fleet: &Fleet) {
-    for scope in fleet.scopes.iter().filter(|scope| !scope.targets.is_empty()) {
-        let capacity = Capacity::of(scope);
-        if !capacity.keeps_intervals() {
-            tracing::warn!(
-                service = scope.service.as_str(),
-                aws.region = %scope.region,
-                targets = scope.targets.len(),
-                wanted_requests_per_second = capacity.wanted,
-                allowed_requests_per_second = capacity.allowed,
-                sweep_seconds = capacity.sweep.as_secs(),
-                "the quota is too small for the configured interval: polls come later than it asks"
-            );
-        }
     }
 }

@@ -11,9 +11,9 @@ use jiff::Timestamp;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
+use super::announcement::warn_of_small_quotas;
 use super::generation::Generations;
 use super::reload::Next;
-use super::warn_of_small_quotas;
 use crate::aws::Needed;
 use crate::config::{Config, Organization, Rosters};
 use crate::discovery::Outcome;

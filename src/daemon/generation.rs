@@ -16,7 +16,7 @@ use super::discovered::Found;
 use super::loops::Loops;
 use super::reload::{Fresh, Next};
 use super::sinks::Sinks;
-use super::unasked;
+use super::tasks::unasked;
 use crate::aws::{self, Aws};
 use crate::config::Config;
 use crate::discovery::{self, Outcome};

@@ -16,8 +16,9 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use self::roll::Roll;
+use super::REPORTS;
 use super::loops::assignment;
-use super::{REPORTS, named, unasked};
+use super::tasks::{named, unasked};
 use crate::aws::{self, Aws, Broker, Needed, Overrides};
 use crate::clock::Clock;
 use crate::config::{Config, Rosters};

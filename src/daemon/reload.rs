@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 
+use super::announcement::warn_of_small_quotas;
 use super::generation::{Generations, Lasting};
 use super::sinks::Opened;
-use super::warn_of_small_quotas;
 use crate::aws::{Chains, Needed};
 use crate::config::{Config, Rosters, Warning};
 use crate::model::{Fleet, Region, Succession};

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::named;
+use super::tasks::named;
 use crate::clock::Clock;
 use crate::config::{self, On};
 use crate::metrics::Metrics;

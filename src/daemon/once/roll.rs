@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::super::OUTCOMES;
 use super::super::loops::assignment;
-use super::super::{OUTCOMES, unasked};
+use super::super::tasks::unasked;
 use super::Ended;
 use crate::config::{Config, Rosters};
 use crate::discovery::{Discoverer, Outcome, Surroundings};
