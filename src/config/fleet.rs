@@ -77,7 +77,11 @@ impl Config {
             grouping.fleet.scopes[scope.0 as usize].wanted += sessions * SESSIONS_PER_SECOND;
             grouping.fleet.sts_scopes.insert(identity, scope);
         }
-        grouping.fleet
+        let mut fleet = grouping.fleet;
+        // It may stay as it is for months.
+        fleet.targets.shrink_to_fit();
+        fleet.scopes.shrink_to_fit();
+        fleet
     }
 
     /// Who calls when an identity is used for an account, or for whichever account.

@@ -35,16 +35,38 @@ pub struct ResourceReading {
     pub resource: Resource,
     /// Its state.
     pub status: Status,
-    /// AWS's own text for a [`Status::Unknown`].
-    pub text: Option<Box<str>>,
-    /// AWS's `errorMessage` for a registration that failed.
-    pub error_message: Option<Box<str>>,
+    words: Option<Box<Words>>,
+}
+
+/// What hardly any resource has, and takes no memory then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Words {
+    text: Option<Box<str>>,
+    error_message: Option<Box<str>>,
 }
 
 impl ResourceReading {
     /// A state that needs no further words.
     pub fn new(resource: Resource, status: Status) -> Self {
-        Self { resource, status, text: None, error_message: None }
+        Self { resource, status, words: None }
+    }
+
+    /// The same with AWS's own text for a [`Status::Unknown`], and its `errorMessage` for a registration that
+    /// failed.
+    #[must_use]
+    pub fn with_words(self, text: Option<Box<str>>, error_message: Option<Box<str>>) -> Self {
+        let is_told = text.is_some() || error_message.is_some();
+        Self { words: is_told.then(|| Box::new(Words { text, error_message })), ..self }
+    }
+
+    /// AWS's own text for a [`Status::Unknown`].
+    pub fn text(&self) -> Option<&str> {
+        self.words.as_ref()?.text.as_deref()
+    }
+
+    /// AWS's `errorMessage` for a registration that failed.
+    pub fn error_message(&self) -> Option<&str> {
+        self.words.as_ref()?.error_message.as_deref()
     }
 }
 

@@ -177,7 +177,7 @@ impl TargetState {
 }
 
 fn same_status(before: &ResourceReading, now: &ResourceReading) -> bool {
-    (before.resource, before.status, &before.text) == (now.resource, now.status, &now.text)
+    (before.resource, before.status, before.text()) == (now.resource, now.status, now.text())
 }
 
 fn transition(
@@ -192,8 +192,8 @@ fn transition(
         resource: now.resource,
         from: before.map(|state| state.reading.status),
         to: now.status,
-        text: now.text.clone(),
-        error_message: now.error_message.clone(),
+        text: now.text().map(Into::into),
+        error_message: now.error_message().map(Into::into),
         previous_since: before.map(|state| state.since),
         observed_at,
         aws_modified_at,

@@ -78,12 +78,8 @@ fn resource(
         RegistrationStatus::RegistrationFailure => Status::RegistrationFailure,
         _ => Status::Unknown,
     };
-    Ok(ResourceReading {
-        resource,
-        status,
-        text: (status == Status::Unknown).then(|| text.into()),
-        error_message: error_message.and_then(reply::text),
-    })
+    let text = (status == Status::Unknown).then(|| text.into());
+    Ok(ResourceReading::new(resource, status).with_words(text, error_message.and_then(reply::text)))
 }
 
 /// AWS has no registration of the account in the region: a state, not a failure.

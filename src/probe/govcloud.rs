@@ -44,7 +44,7 @@ fn read(reply: &GetGovCloudAccountInformationOutput) -> Result<Reading, Failure>
         _ => Status::Unknown,
     };
     let text = (status == Status::Unknown).then(|| text.into());
-    let resource = ResourceReading { text, ..ResourceReading::new(Resource::GovCloudAccount, status) };
+    let resource = ResourceReading::new(Resource::GovCloudAccount, status).with_words(text, None);
     Ok(reading(resource, Details::GovCloud(GovCloudDetails { govcloud_account_id })))
 }
 

@@ -40,8 +40,9 @@ pub(crate) fn hostile() -> (Arc<Snapshot>, Vec<Event>) {
     let mut snapshot = Snapshot::new(Arc::new(fleet), at("11:40:00"));
     let long = HOSTILE.repeat(10_000 / HOSTILE.len());
     let mut reading = registration(Status::RegistrationFailure, Some(Status::Unknown));
-    reading.resources[0].error_message = Some(long.clone().into());
-    reading.resources[2].text = Some(HOSTILE.into());
+    let [account, _, timestream] = &mut reading.resources[..] else { panic!("a registration has three") };
+    *account = account.clone().with_words(None, Some(long.clone().into()));
+    *timestream = timestream.clone().with_words(Some(HOSTILE.into()), None);
     record(&mut snapshot, 0, "11:59:00", Ok(reading));
     snapshot.organizations[0].record(at("11:59:00"), Err(Failure::new(FailureReason::Other, long.clone())));
     let poll = Poll {

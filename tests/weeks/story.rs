@@ -126,6 +126,6 @@ fn govcloud(status: Status, text: Option<&str>) -> Reading {
         _ => Details::GovCloud(GovCloudDetails { govcloud_account_id: "222222222222".into() }),
     };
     let text = text.map(Into::into);
-    let resource = ResourceReading { text, ..ResourceReading::new(Resource::GovCloudAccount, status) };
+    let resource = ResourceReading::new(Resource::GovCloudAccount, status).with_words(text, None);
     Reading { resources: vec![resource], details, created_at: None, modified_at: None }
 }

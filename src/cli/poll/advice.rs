@@ -67,12 +67,11 @@ impl<'a> Trouble<'a> {
             (None, _) => {
                 let readings = item.state.resources.iter().map(|state| &state.reading);
                 let states = readings.clone().map(|reading| {
-                    let word =
-                        reading.text.as_deref().map_or_else(|| brief(reading.status.as_str()), harmless);
+                    let word = reading.text().map_or_else(|| brief(reading.status.as_str()), harmless);
                     format!("{} {word}", reading.resource.as_str())
                 });
                 let states: Vec<_> = states.collect();
-                let said = readings.filter_map(|reading| reading.error_message.as_deref()).map(harmless);
+                let said = readings.filter_map(|reading| reading.error_message()).map(harmless);
                 let late = if item.verdict == Verdict::Overdue { ": too long" } else { "" };
                 (format!("{}{late}", states.join(", ")), said.collect())
             }

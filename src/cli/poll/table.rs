@@ -82,7 +82,7 @@ fn rows<'a>(item: &Item<'a>) -> Vec<Row<'a>> {
     }
     let of = |place: usize, resource: &str| {
         let reading = &item.state.resources[place].reading;
-        let word = reading.text.as_deref().map_or_else(|| brief(reading.status.as_str()), harmless);
+        let word = reading.text().map_or_else(|| brief(reading.status.as_str()), harmless);
         let colour = Colour::of(reading.status);
         match item.pending.filter(|_| colour == Some(Colour::Yellow)) {
             Some(age) => {

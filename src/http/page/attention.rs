@@ -132,12 +132,10 @@ impl Concern {
     pub(super) fn words<'a>(&self, look: &'a Look) -> Option<&'a str> {
         let state = look.state(self.target);
         match self.cause {
-            Cause::Failed(_) => {
-                state.resources.iter().find_map(|state| state.reading.error_message.as_deref())
-            }
+            Cause::Failed(_) => state.resources.iter().find_map(|state| state.reading.error_message()),
             Cause::Lingers(at) | Cause::Amiss(at) => {
                 let reading = &state.resources[at].reading;
-                reading.error_message.as_deref().or(reading.text.as_deref())
+                reading.error_message().or(reading.text())
             }
             Cause::CannotAsk | Cause::Silent => state.failure.as_ref().map(|failure| &*failure.message),
         }

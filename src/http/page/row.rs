@@ -71,8 +71,8 @@ impl ResourceLine {
             resource: resource_in_words(reading.resource).to_owned(),
             health: Health::of_status(reading.status),
             status: status_in_words(reading.status),
-            word: Foreign::brief(reading.text.as_deref().unwrap_or(reading.status.as_str())),
-            message: reading.error_message.as_deref().map(Foreign::whole),
+            word: Foreign::brief(reading.text().unwrap_or(reading.status.as_str())),
+            message: reading.error_message().map(Foreign::whole),
             since: Moment::new(state.since, now),
         }
     }

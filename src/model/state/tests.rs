@@ -83,7 +83,8 @@ fn a_change_that_came_back_between_two_polls_is_told_by_the_modification_time() 
 fn an_unknown_status_with_another_text_is_another_status() {
     let unknown = |text: &str| {
         let mut reading = reading(&[(Resource::Account, Status::Unknown)], 5);
-        reading.resources[0].text = Some(text.into());
+        let resource = ResourceReading::new(Resource::Account, Status::Unknown);
+        reading.resources[0] = resource.with_words(Some(text.into()), None);
         reading
     };
     let mut state = TargetState::default();

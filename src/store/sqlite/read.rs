@@ -152,12 +152,8 @@ fn saved_state(fields: &Fields<'_>) -> Result<SavedState, StoreError> {
 /// The resource of a row; `None` for a target without any.
 fn resource_state(fields: &Fields<'_>) -> Result<Option<ResourceState>, StoreError> {
     let Some(resource) = fields.optional_word("resource")? else { return Ok(None) };
-    let reading = ResourceReading {
-        resource,
-        status: fields.word("status")?,
-        text: fields.text("text")?,
-        error_message: fields.text("error_message")?,
-    };
+    let reading = ResourceReading::new(resource, fields.word("status")?)
+        .with_words(fields.text("text")?, fields.text("error_message")?);
     Ok(Some(ResourceState { reading, since: fields.required_time("since")? }))
 }
 

@@ -206,8 +206,8 @@ async fn put_resources(connection: &mut SqliteConnection, states: &[(&TargetKey,
             row.push_bind(*position)
                 .push_bind(reading.resource.as_str())
                 .push_bind(reading.status.as_str())
-                .push_bind(reading.text.as_deref())
-                .push_bind(reading.error_message.as_deref())
+                .push_bind(reading.text())
+                .push_bind(reading.error_message())
                 .push_bind(nanoseconds(*since));
         });
         execute(connection, sql).await?;

@@ -116,7 +116,7 @@ fn details() -> impl Strategy<Value = Details> {
 fn resource() -> impl Strategy<Value = ResourceState> {
     let parts = (sample::select(&Resource::ALL), sample::select(&Status::ALL), text(), text(), time());
     parts.prop_map(|(resource, status, text, error_message, since)| ResourceState {
-        reading: ResourceReading { resource, status, text, error_message },
+        reading: ResourceReading::new(resource, status).with_words(text, error_message),
         since,
     })
 }
@@ -144,8 +144,8 @@ fn any_event() -> impl Strategy<Value = Event> {
             resource: now.reading.resource,
             from,
             to: now.reading.status,
-            text: now.reading.text,
-            error_message: now.reading.error_message,
+            text: now.reading.text().map(Into::into),
+            error_message: now.reading.error_message().map(Into::into),
             previous_since,
             observed_at: now.since,
             aws_modified_at,

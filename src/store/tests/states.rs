@@ -10,8 +10,11 @@ async fn the_last_state_of_a_target_is_kept_with_all_of_its_parts() {
     let place = Place::new();
     let store = place.open().await;
     let mut fleetwise = state(&[(Resource::Account, Status::Unknown), (Resource::Iam, SUCCESS)], 7);
-    fleetwise.resources[0].reading.text = Some("REGISTRATION_PAUSED".into());
-    fleetwise.resources[1].reading.error_message = Some("it's \"late\"".into());
+    let [first, second] =
+        [Some("REGISTRATION_PAUSED"), Some("it's \"late\"")].map(|words| words.map(Into::into));
+    fleetwise.resources[0].reading =
+        ResourceReading::new(Resource::Account, Status::Unknown).with_words(first, None);
+    fleetwise.resources[1].reading = ResourceReading::new(Resource::Iam, SUCCESS).with_words(None, second);
     fleetwise.resources[1].since = "2024-02-29T23:59:59.123456789Z".parse().unwrap();
     fleetwise.created_at = Some(at(-5));
     fleetwise.modified_at = Some(at(6));

@@ -171,9 +171,9 @@ fn check_reading(reading: &Reading, reply: &Reply, target: &Target) {
         assert!(target.probe.resources().contains(&one.resource), "{one:?}");
         assert!(one.resource.statuses().contains(&one.status), "{one:?}");
         assert!(resources.insert(one.resource), "twice: {reading:?}");
-        assert_eq!(one.text.is_some(), one.status == Status::Unknown, "{one:?}");
+        assert_eq!(one.text().is_some(), one.status == Status::Unknown, "{one:?}");
         assert!(
-            [&one.text, &one.error_message].into_iter().flatten().all(|text| !text.is_empty()),
+            [one.text(), one.error_message()].into_iter().flatten().all(|text| !text.is_empty()),
             "{one:?}"
         );
     }
@@ -185,7 +185,7 @@ fn check_reading(reading: &Reading, reply: &Reply, target: &Target) {
     }
     assert!(reply.status().is_some_and(|status| status < 300), "{reply:?}");
     let Ok(body) = serde_json::from_slice::<Value>(reply.body()) else { return };
-    let state = first.text.as_deref().unwrap_or(first.status.as_str());
+    let state = first.text().unwrap_or(first.status.as_str());
     match &reading.details {
         Details::GovCloud(details) => {
             assert_eq!(body["AccountState"], state);

@@ -96,10 +96,10 @@ fn tale(event: &Event) -> Tale<'_> {
 pub(super) fn differences<'a>(before: Option<&Reading>, now: &'a Reading) -> Vec<Tale<'a>> {
     let of = |resource| before.and_then(|before| before.resources.iter().find(|r| r.resource == resource));
     let changed = now.resources.iter().filter_map(|now| {
-        let (resource, to, text) = (now.resource, now.status, now.text.as_deref());
+        let (resource, to, text) = (now.resource, now.status, now.text());
         match of(resource) {
             None => Some((resource, TransitionKind::FirstSeen, None, to, text)),
-            Some(was) if (was.status, &was.text) == (to, &now.text) => None,
+            Some(was) if (was.status, was.text()) == (to, now.text()) => None,
             Some(was) => Some((resource, TransitionKind::Changed, Some(was.status), to, text)),
         }
     });
@@ -113,5 +113,5 @@ pub(super) fn differences<'a>(before: Option<&Reading>, now: &'a Reading) -> Vec
         return changed;
     }
     let first = &now.resources[0];
-    vec![(first.resource, TransitionKind::Modified, Some(first.status), first.status, first.text.as_deref())]
+    vec![(first.resource, TransitionKind::Modified, Some(first.status), first.status, first.text())]
 }

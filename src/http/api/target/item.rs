@@ -160,8 +160,8 @@ impl<'a> ResourceItem<'a> {
         Self {
             resource: reading.resource.as_str(),
             status: reading.status.as_str(),
-            text: reading.text.as_deref(),
-            error_message: reading.error_message.as_deref(),
+            text: reading.text(),
+            error_message: reading.error_message(),
             since: state.since.to_string(),
         }
     }
