@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
 
-/// A call of the SDK allocates hundreds of times, which takes a fifth of its CPU with glibc's allocator and
-/// half as much with this one. Without huge pages: a daemon of 25 MB would be twice as large with them.
+/// A call of the SDK allocates hundreds of times: with glibc's allocator that is a fifth of a poll's CPU, and
+/// with this one a poll costs a tenth less. Without huge pages, which made 45 MB of an idle daemon's 29.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
