@@ -5,6 +5,7 @@
 pub mod advice;
 mod event;
 mod health;
+mod lease;
 mod observation;
 mod organization;
 mod report;
@@ -19,6 +20,7 @@ mod word;
 
 pub use event::{Entry, Event, EventId, Transition, TransitionKind};
 pub use health::Health;
+pub use lease::{Claim, Epoch, Lease, ParseLeaseError, ReplicaId};
 pub use observation::{
     Details, Failure, FailureCounts, FailureReason, FleetWiseDetails, GovCloudDetails, Reading,
     ResourceReading,

@@ -9,6 +9,7 @@
 mod error;
 mod history;
 mod house;
+mod leases;
 mod lock;
 mod members;
 mod query;
@@ -25,6 +26,7 @@ use tokio::sync::watch;
 
 pub use self::error::{OpenError, StoreError};
 pub use self::history::{History, Silence, Step};
+pub use self::leases::{LeaseState, Leases, LiveReplica, Replica, Roll};
 pub use self::members::SavedRoster;
 pub use self::query::EventQuery;
 
