@@ -8,6 +8,7 @@ mod health;
 mod lease;
 mod observation;
 mod organization;
+mod part;
 mod report;
 mod roster;
 mod scope;
@@ -26,6 +27,7 @@ pub use observation::{
     ResourceReading,
 };
 pub use organization::{Organization, OrganizationState};
+pub use part::Shards;
 pub use report::{Pacing, Poll, Report};
 pub use roster::{Listing, Member, Roster, Turnover};
 pub use scope::ScopeState;

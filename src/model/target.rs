@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Organization, Resource};
+use super::{Claim, Organization, Resource};
 
 /// A 12-digit AWS account id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -227,6 +227,19 @@ pub struct Scope {
     pub targets: Vec<TargetId>,
 }
 
+impl Scope {
+    /// What names it across restarts and replicas.
+    pub fn key(&self) -> String {
+        let Self { service, caller, region, .. } = self;
+        let service = service.as_str();
+        // The name of an identity is the user's own, so it comes last: no two scopes have one key.
+        match caller {
+            Caller::Account(account) => format!("{service}/{region}/account/{account}"),
+            Caller::Identity(name) => format!("{service}/{region}/identity/{name}"),
+        }
+    }
+}
+
 /// Which configuration, counted from the start of the process: places in a fleet mean something within one
 /// generation only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -258,6 +271,8 @@ pub struct Fleet {
     /// The targets of accounts that have left their organization, and since when. They are shown until the
     /// grace is over, and not polled.
     pub leaving: BTreeMap<TargetId, Timestamp>,
+    /// The rights under which scopes are called in, where several replicas share them.
+    pub claims: BTreeMap<ScopeId, Claim>,
 }
 
 impl Fleet {

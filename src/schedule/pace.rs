@@ -120,6 +120,14 @@ impl Pace {
         }
     }
 
+    /// Sends nothing before a time, and then one call whose success opens the gate: whoever takes over a scope
+    /// does not know what has just been used of its quota.
+    pub fn hold_until(&mut self, time: Instant) {
+        self.gate = Gate::Closed;
+        self.not_before = self.not_before.max(time);
+        self.closings += 1;
+    }
+
     /// Holds the scope to another limit from now on. What was learnt stays, and so does the gate.
     pub fn set_limit(&mut self, limit: f64) {
         self.rate.set_limit(limit);
