@@ -22,7 +22,7 @@ use regwatch::model::{
     Transition, TransitionKind,
 };
 use regwatch::sink::{Sink, Webhook};
-use regwatch::store::{Batch, Ledger, Store, StoreError};
+use regwatch::store::{Batch, Committed, Ledger, Store, StoreError};
 use regwatch::tracker::Tracker;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -68,7 +68,7 @@ async fn persist(store: &Store, count: usize, size: usize) -> f64 {
     let began = Instant::now();
     for _ in 0..count / size {
         let events = (0..size).map(|_| event(&target)).collect();
-        store.commit(Arc::new(Batch { events, ..Batch::default() })).await.expect("written");
+        store.commit(Arc::new(vec![Batch { events, ..Batch::default() }])).await.expect("written");
     }
     count as f64 / began.elapsed().as_secs_f64()
 }
@@ -102,9 +102,9 @@ async fn deliver(folder: &Path) -> f64 {
 struct Counted(Store, Arc<AtomicUsize>);
 
 impl Ledger for Counted {
-    async fn commit(&self, batch: Arc<Batch>) -> Result<(), StoreError> {
+    async fn commit(&self, batches: Arc<Vec<Batch>>) -> Result<Committed, StoreError> {
         self.1.fetch_add(1, Ordering::Relaxed);
-        self.0.commit(batch).await
+        self.0.commit(batches).await
     }
 }
 

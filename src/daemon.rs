@@ -160,7 +160,7 @@ impl Daemon {
         // One at a time: a reload begins when the one before is done.
         let (to_tracker, tracker_adoptions) = mpsc::channel(1);
         let (to_broker, broker_adoptions) = mpsc::channel(1);
-        let known = config.store.path.is_some().then_some(known);
+        let known = config.store.outlives_the_process().then_some(known);
         let applied = watch::Sender::new(Arc::new(config));
         let lasting = Lasting {
             config_file,

@@ -1,20 +1,27 @@
 //! What outlives the process: the last known states, the event log, and how far each sink has come.
 //!
-//! SQLite embedded, in a file or, where none is configured, in memory. Whoever uses it knows neither.
+//! SQLite embedded, in a file or, where none is configured, in memory; or a database of PostgreSQL, which
+//! several replicas share. Whoever uses it knows neither.
 //!
-//! `sqlite` is the engine and all that knows SQL; `lock` keeps a second daemon from the file; `house`
-//! keeps the event log within its bounds; `history` is what became of targets over time, and `members` who
-//! belongs to each organization.
+//! `sqlite` and `postgres` are the engines and all that knows SQL, `engine` is either, and `row` and `record`
+//! are what both read; `lock` keeps a second daemon from the file; `house` keeps the event log within its
+//! bounds; `history` is what became of targets over time, `members` who belongs to each organization, and
+//! `leases` who of the replicas may do what.
 
+mod engine;
 mod error;
 mod history;
 mod house;
 mod leases;
 mod lock;
 mod members;
+mod postgres;
 mod query;
+mod record;
+mod row;
 mod sqlite;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,17 +30,24 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
 
-pub use self::error::{OpenError, StoreError};
+pub use self::error::{OpenError, StoreError, Trouble};
 pub use self::history::{History, Silence, Step};
 pub use self::leases::{LeaseState, Leases, LiveReplica, Replica, Roll};
 pub use self::members::SavedRoster;
 pub use self::query::EventQuery;
 
+use self::engine::Engine;
 use self::lock::Lock;
+use self::postgres::Postgres;
+pub use self::postgres::{Refusal, Step as SchemaStep};
 use self::sqlite::Sqlite;
 use crate::config;
-use crate::model::{AccountId, Details, Entry, Event, Probe, Region, ResourceState, Target};
+use crate::model::{AccountId, Claim, Details, Entry, Event, Probe, Region, ResourceState, Target};
+
+/// How often it is looked what others have written.
+const FOLLOW: Duration = Duration::from_secs(1);
 
 /// What names a target across restarts and configurations.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,24 +95,52 @@ pub struct Batch {
     pub silences: Vec<Silence>,
     /// Targets that are not watched any more, and of which no state is kept but what comes with this batch.
     pub ended: Vec<TargetKey>,
+    /// Until when nothing may be sent in a quota scope, by its name; `None` where something may again.
+    pub gates: Vec<(String, Option<Timestamp>)>,
+    /// What it is written under, where several replicas share the store. Without a claim it is always
+    /// written.
+    pub claim: Option<Claim>,
 }
 
 impl Batch {
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        let Self { states, events, answered, silences, ended } = self;
+        let Self { states, events, answered, silences, ended, gates, claim: _ } = self;
         states.is_empty()
             && events.is_empty()
             && answered.is_empty()
             && silences.is_empty()
             && ended.is_empty()
+            && gates.is_empty()
     }
+}
+
+/// What has become of the batches of a transaction that succeeded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// The claims that are stale: what came under them was left out, for another replica holds what they
+    /// were to, and finds out by itself.
+    pub fenced: Vec<Claim>,
+}
+
+/// What has become of the states that are kept since a revision: a number that each write raises.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Up to which revision this is.
+    pub revision: u64,
+    /// Whether these are all of the states, and what is not among them is not kept.
+    pub is_whole: bool,
+    /// States that are other than before.
+    pub states: Vec<(TargetKey, SavedState)>,
+    /// Targets of which nothing is kept any more.
+    pub ended: Vec<TargetKey>,
 }
 
 /// Where the tracker writes.
 pub trait Ledger: Send + Sync + 'static {
-    /// Writes a batch in one transaction.
-    fn commit(&self, batch: Arc<Batch>) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Writes batches in one transaction, in their order: all of them or none, but for those whose claim is
+    /// stale.
+    fn commit(&self, batches: Arc<Vec<Batch>>) -> impl Future<Output = Result<Committed, StoreError>> + Send;
 }
 
 /// How much of the event log is kept.
@@ -117,7 +159,7 @@ impl From<&config::Store> for Bounds {
 /// The store at work. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
-    engine: Sqlite,
+    engine: Engine,
     latest: Arc<watch::Sender<u64>>,
     bounds: Arc<watch::Sender<Bounds>>,
     /// Held for its drop; nobody else can use a store in memory, and who only reads needs none.
@@ -132,13 +174,23 @@ impl Store {
     /// If it is in use by another daemon, damaged, of a newer release or of another program, or cannot be
     /// read, written or made.
     pub async fn open(settings: &config::Store) -> Result<Self, OpenError> {
-        let (engine, lock) = match &settings.path {
-            None => (Sqlite::in_memory().await?, None),
-            Some(path) => {
+        Self::open_at(settings, SchemaStep::released()).await
+    }
+
+    /// The same as a release would that has other steps to the form of a schema in PostgreSQL: what an
+    /// upgrade will do can be tried with it.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn open_at(settings: &config::Store, steps: &[SchemaStep]) -> Result<Self, OpenError> {
+        let (engine, lock) = match (&settings.postgres, &settings.path) {
+            (Some(database), _) => (Engine::Postgres(Postgres::open(database, steps).await?), None),
+            (None, Some(path)) => {
                 let path = resolve(path)?;
                 let lock = Lock::take(&path)?;
-                (Sqlite::open(&path).await?, Some(Arc::new(lock)))
+                (Engine::Sqlite(Sqlite::open(&path).await?), Some(Arc::new(lock)))
             }
+            (None, None) => (Engine::Sqlite(Sqlite::in_memory().await?), None),
         };
         Self::new(engine, lock, settings).await
     }
@@ -150,11 +202,11 @@ impl Store {
     /// As [`Store::open`], and if there is none.
     pub async fn open_to_read(path: &Path) -> Result<Self, OpenError> {
         let path = resolve(path)?;
-        Self::new(Sqlite::open_to_read(&path).await?, None, &config::Store::default()).await
+        Self::new(Engine::Sqlite(Sqlite::open_to_read(&path).await?), None, &config::Store::default()).await
     }
 
     async fn new(
-        engine: Sqlite,
+        engine: Engine,
         lock: Option<Arc<Lock>>,
         settings: &config::Store,
     ) -> Result<Self, OpenError> {
@@ -187,6 +239,57 @@ impl Store {
         self.latest.subscribe()
     }
 
+    /// Keeps [`Store::latest`] up with what others write, where others can; ends only when it is dropped.
+    pub async fn follow(&self) {
+        let mut ticks = interval(FOLLOW);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut is_failing = false;
+        while self.engine.is_shared() {
+            ticks.tick().await;
+            let latest = self.engine.latest().await;
+            match &latest {
+                Ok(latest) => {
+                    self.tell(*latest);
+                    if is_failing {
+                        tracing::info!("the store can be followed again");
+                    }
+                }
+                Err(error) if is_failing => tracing::debug!(%error, "the store still cannot be followed"),
+                Err(error) => {
+                    tracing::warn!(%error, "the store cannot be followed: sinks and streams hear of nothing");
+                }
+            }
+            is_failing = latest.is_err();
+        }
+        std::future::pending().await
+    }
+
+    /// Tells of entries that have become durable.
+    fn tell(&self, now: u64) {
+        self.latest.send_if_modified(|latest| {
+            let has_grown = now > *latest;
+            *latest = now.max(*latest);
+            has_grown
+        });
+    }
+
+    /// What has become of the states that are kept since a revision; of all of them without one.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn states_since(&self, revision: Option<u64>) -> Result<Changes, StoreError> {
+        self.engine.states_since(revision).await
+    }
+
+    /// Until when nothing may be sent in quota scopes, by their names, where that is after a time; none in
+    /// memory.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn gates(&self, now: Timestamp) -> Result<BTreeMap<String, Timestamp>, StoreError> {
+        self.engine.gates(now).await
+    }
+
     /// Entries of the event log.
     ///
     /// # Errors
@@ -209,9 +312,15 @@ impl Store {
     /// last time, each with the reason; in one transaction.
     ///
     /// # Errors
-    /// If the store cannot be written.
-    pub async fn advance(&self, sink: &str, cursor: u64, parked: &[(u64, String)]) -> Result<(), StoreError> {
-        self.engine.advance(sink, cursor, parked).await
+    /// If the store cannot be written, or the claim is stale.
+    pub async fn advance(
+        &self,
+        sink: &str,
+        cursor: u64,
+        parked: &[(u64, String)],
+        claim: Option<&Claim>,
+    ) -> Result<(), StoreError> {
+        self.engine.advance(sink, cursor, parked, claim).await
     }
 
     /// Writes what is still beside its file into it, lets go of it, and ends: for this store and for every
@@ -226,17 +335,13 @@ impl Store {
 
 impl Ledger for Store {
     /// It may be dropped half-way: then either all of the batch is written or nothing.
-    async fn commit(&self, batch: Arc<Batch>) -> Result<(), StoreError> {
-        if batch.is_empty() {
-            return Ok(());
+    async fn commit(&self, batches: Arc<Vec<Batch>>) -> Result<Committed, StoreError> {
+        if batches.iter().all(Batch::is_empty) {
+            return Ok(Committed::default());
         }
-        let now = self.engine.commit(&batch).await?;
-        self.latest.send_if_modified(|latest| {
-            let has_grown = now > *latest;
-            *latest = now.max(*latest);
-            has_grown
-        });
-        Ok(())
+        let (committed, latest) = self.engine.commit(&batches).await?;
+        self.tell(latest);
+        Ok(committed)
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use regwatch::liveness::Liveness;
 use regwatch::metrics::Metrics;
 use regwatch::model::{Generation, Pacing, Report, ScopeId, Snapshot, TargetId};
-use regwatch::store::{Batch, Ledger, StoreError};
+use regwatch::store::{Batch, Committed, Ledger, StoreError};
 use regwatch::tracker::Tracker;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -57,8 +57,8 @@ pub(crate) fn measure() {
 struct Nowhere;
 
 impl Ledger for Nowhere {
-    async fn commit(&self, _: Arc<Batch>) -> Result<(), StoreError> {
-        Ok(())
+    async fn commit(&self, _: Arc<Vec<Batch>>) -> Result<Committed, StoreError> {
+        Ok(Committed::default())
     }
 }
 

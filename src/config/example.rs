@@ -6,8 +6,8 @@ use super::mistake::Report;
 use super::polling::Cadence;
 use super::yaml::{self, Node, Value};
 use super::{
-    Config, Identity, Limits, LogFilter, On, account, events, file, header, identity, limits, log, on,
-    organization, polling, store,
+    Config, Identity, Limits, LogFilter, On, Postgres, Store, TlsMode, account, events, file, header,
+    identity, limits, log, on, organization, polling, postgres, store,
 };
 
 const EXAMPLE: &str = include_str!("../../config.example.yaml");
@@ -27,7 +27,15 @@ fn the_example_shows_every_key() {
     expect(&[], file::KEYS);
     expect(&["polling"], polling::KEYS);
     expect(&["limits"], limits::KEYS);
-    expect(&["store"], store::KEYS);
+    let postgres = yaml::read(&with_postgres(), &mut Report::default()).expect("YAML");
+    let stores: BTreeSet<_> =
+        [&root, &postgres].into_iter().flat_map(|root| keys_at(root, &["store"])).collect();
+    assert_eq!(stores, store::KEYS.iter().copied().collect(), "keys of store");
+    assert_eq!(keys_at(&postgres, &["store", "postgres"]), postgres::KEYS.iter().copied().collect());
+    assert_eq!(
+        keys_at(&postgres, &["store", "postgres", "tls"]),
+        postgres::TLS_KEYS.iter().copied().collect()
+    );
     expect(&["identities", "*"], identity::KEYS);
     expect(&["identities", "*", "assume_role"], identity::ROLE_KEYS);
     expect(&["accounts", "*"], account::KEYS);
@@ -55,6 +63,14 @@ fn the_example_shows_the_defaults() {
     assert_eq!(Some(config.start_window), polling::start_window(None, &mut Report::default()));
     let defaults = store::in_file("/var/lib/regwatch/regwatch.db".into());
     assert_eq!(config.store, defaults);
+    let (shared, _) = Config::parse("config.example.yaml", &with_postgres()).expect("no mistake");
+    let examples = Postgres {
+        tls: Some(TlsMode::VerifyFull),
+        ca_file: Some("/etc/regwatch/postgres-ca.pem".into()),
+        replica: Some("regwatch-0".into()),
+        ..postgres::at("/etc/regwatch/postgres.url".into())
+    };
+    assert_eq!(shared.store, Store { path: None, postgres: Some(examples), ..defaults });
     // The first account has a cadence of its own, as an example; the second has the file's.
     assert_eq!(Some(&*config.accounts[1].polling), Cadence::default().polling().as_ref());
     let organization = &config.organizations[0];
@@ -65,6 +81,15 @@ fn the_example_shows_the_defaults() {
     assert_eq!(config.webhooks[0].timeout, events::DEFAULT_TIMEOUT);
     assert_eq!(config.webhooks[0].on.kinds, On::default().kinds);
     assert_eq!(config.log, Some(LogFilter::default()));
+}
+
+/// The example with the database in the place of the file.
+fn with_postgres() -> String {
+    let lines = EXAMPLE.lines().filter(|line| !line.starts_with("  path:"));
+    let lines: Vec<_> = lines
+        .map(|line| line.strip_prefix("  #: ").map_or_else(|| line.to_owned(), |line| format!("  {line}")))
+        .collect();
+    lines.join("\n")
 }
 
 /// The keys of every mapping that a path leads to; `*` is each item of a list or mapping.

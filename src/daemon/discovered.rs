@@ -104,8 +104,8 @@ impl Generations {
         let (store, name) = (&self.lasting.store, &organization.name);
         let is_kept = turnover.is_empty() && !self.found.unsaved.contains(name);
         let saved = match is_kept {
-            true => store.note_listing(name, at).await,
-            false => store.save_roster(name, at, roster).await,
+            true => store.note_listing(name, at, None).await,
+            false => store.save_roster(name, at, roster, None).await,
         };
         match saved {
             Ok(()) => {

@@ -90,14 +90,20 @@ impl Generations {
         for warning in warnings {
             tracing::warn!("{warning}");
         }
-        let fixed = (config.store.path != before.store.path).then(|| {
-            "`store.path` cannot change while regwatch runs; restart it, or set the path back".to_owned()
-        });
+        let fixed = if config.store.path != before.store.path {
+            Some("`store.path` cannot change while regwatch runs; restart it, or set the path back")
+        } else if config.store.postgres != before.store.postgres {
+            Some("`store.postgres` cannot change while regwatch runs; restart it, or set it back")
+        } else {
+            None
+        };
         let webhooks = match (self.sinks.prepare(&config.webhooks).await, fixed) {
             (Ok(webhooks), None) => webhooks,
             (webhooks, fixed) => {
                 let wrong = webhooks.err().map(|error| format!("{error:#}"));
-                return Err(Refused(Vec::from_iter(fixed.into_iter().chain(wrong)).join("\n")));
+                return Err(Refused(
+                    Vec::from_iter(fixed.map(str::to_owned).into_iter().chain(wrong)).join("\n"),
+                ));
             }
         };
         let kept = self.kept(&fleet, &succession).await.map_err(|error| refused(&error.into()))?;

@@ -167,7 +167,7 @@ impl Sinks {
         let (names, draining) = (self.names.subscribe(), self.draining.clone());
         self.tasks.spawn(named("retention of the store", async move {
             let dropped = |events| metrics.store_dropped(events);
-            draining.run_until_cancelled(store.keep_house(clock, &names, dropped)).await;
+            draining.run_until_cancelled(store.keep_house(clock, &names, None, dropped)).await;
         }));
     }
 

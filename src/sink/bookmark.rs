@@ -65,7 +65,7 @@ impl EventLog for Store {
     }
 
     async fn advance(&self, sink: &str, cursor: u64, parked: &[(u64, String)]) -> Result<(), StoreError> {
-        self.advance(sink, cursor, parked).await
+        self.advance(sink, cursor, parked, None).await
     }
 }
 

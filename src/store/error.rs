@@ -3,13 +3,25 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::Refusal;
+use crate::model::Claim;
+
 /// The store could not be read or written. No text of it repeats what the store holds.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// Not now: the disk is full, the file is read-only or locked; the same may succeed later. With what
-    /// the database says.
-    #[error("the store could not be used: {0}")]
-    Unusable(String),
+    /// Not now: the disk is full, the file is read-only or locked, the database cannot be reached; the same
+    /// may succeed later.
+    #[error("the store could not be used: {detail}")]
+    Unusable {
+        /// Which sort of trouble it is.
+        trouble: Trouble,
+        /// What the database says.
+        detail: String,
+    },
+    /// It was to be written under a claim that is stale: another replica has taken over. Nothing was
+    /// written, and nothing is to be tried again.
+    #[error("the store was not written: the claim to {0} is stale, and another replica may hold it")]
+    Fenced(Claim),
     /// A row of the file was written by another release, or by hand.
     #[error("{row} in the store has a `{column}` that this release does not know")]
     Unknown {
@@ -18,6 +30,79 @@ pub enum StoreError {
         /// Which of its columns.
         column: &'static str,
     },
+}
+
+impl StoreError {
+    /// It could not be used, for a reason that is none of the known.
+    pub fn unusable(detail: impl Into<String>) -> Self {
+        Self::Unusable { trouble: Trouble::Other, detail: detail.into() }
+    }
+
+    /// Which sort of trouble it is.
+    pub fn reason(&self) -> Trouble {
+        match self {
+            Self::Unusable { trouble, .. } => *trouble,
+            Self::Fenced(_) => Trouble::Fenced,
+            Self::Unknown { .. } => Trouble::UnknownRow,
+        }
+    }
+}
+
+/// Why a store could not be read or written: a closed set, for a label of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Trouble {
+    /// All of its connections are taken, or others hold what is needed.
+    Busy,
+    /// Its writers stood in each other's way; nothing is wrong.
+    Conflict,
+    /// The claim to write is stale.
+    Fenced,
+    /// There is no room left.
+    Full,
+    /// It takes no writes: a file without the right to, or a database that follows another.
+    ReadOnly,
+    /// It does not let regwatch in, or does not let it do this: the password, the rights, the certificate.
+    Refused,
+    /// It did not answer in time.
+    Timeout,
+    /// A row was written by another release, or by hand.
+    UnknownRow,
+    /// No connection to it could be made, or the one that was there has ended.
+    Unreachable,
+    /// None of these.
+    Other,
+}
+
+impl Trouble {
+    /// Every sort.
+    pub const ALL: [Self; 10] = [
+        Self::Busy,
+        Self::Conflict,
+        Self::Fenced,
+        Self::Full,
+        Self::ReadOnly,
+        Self::Refused,
+        Self::Timeout,
+        Self::UnknownRow,
+        Self::Unreachable,
+        Self::Other,
+    ];
+
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Busy => "busy",
+            Self::Conflict => "conflict",
+            Self::Fenced => "fenced",
+            Self::Full => "full",
+            Self::ReadOnly => "read_only",
+            Self::Refused => "refused",
+            Self::Timeout => "timeout",
+            Self::UnknownRow => "unknown_row",
+            Self::Unreachable => "unreachable",
+            Self::Other => "other",
+        }
+    }
 }
 
 /// The store could not be opened. Each text tells what, where, and what to do; the file is as it was.
@@ -123,6 +208,9 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// The database is no file, but a server's.
+    #[error(transparent)]
+    Database(#[from] Refusal),
     /// The database refused for a reason that is none of the above.
     #[error("the store {} cannot be opened; free what holds it up and try again", path.display())]
     Refused {

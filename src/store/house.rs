@@ -8,18 +8,32 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::{Bounds, Store, StoreError};
 use crate::clock::Clock;
+use crate::model::Claim;
 
 /// How often the bounds are looked at. What is too much in between is not worth a second look.
 const EVERY: Duration = Duration::from_mins(1);
 
+/// What one transaction has dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Dropped {
+    /// How many entries.
+    pub(super) entries: u64,
+    /// Of these, how many a sink had yet to deliver.
+    pub(super) undelivered: u64,
+    /// Whether there is more to drop.
+    pub(super) is_more: bool,
+}
+
 impl Store {
     /// Drops entries that are too old or too many, in small batches; ends only when it is dropped.
     /// `sinks` are those that may hold entries back; `dropped` hears of entries that a sink had yet to
-    /// deliver and that had to go nevertheless.
+    /// deliver and that had to go nevertheless. Where several replicas share the store, one at a time does
+    /// this, under its claim.
     pub async fn keep_house(
         &self,
         clock: Clock,
         sinks: &watch::Receiver<Vec<String>>,
+        claim: Option<&Claim>,
         dropped: impl Fn(u64) + Sync,
     ) {
         let mut ticks = interval(EVERY);
@@ -28,7 +42,7 @@ impl Store {
         loop {
             ticks.tick().await;
             let sinks = sinks.borrow().clone();
-            let swept = self.sweep(clock.now(), &sinks, &dropped).await;
+            let swept = self.sweep(clock.now(), &sinks, claim, &dropped).await;
             match &swept {
                 Ok(()) if is_failing => tracing::info!("the store drops old events again"),
                 Ok(()) => {}
@@ -44,18 +58,19 @@ impl Store {
         &self,
         now: Timestamp,
         sinks: &[String],
+        claim: Option<&Claim>,
         dropped: &(impl Fn(u64) + Sync),
     ) -> Result<(), StoreError> {
         let Bounds { retention, max_events } = *self.bounds.borrow();
         let retention = SignedDuration::try_from(retention).unwrap_or(SignedDuration::MAX);
         let before = now.saturating_sub(retention).unwrap_or(Timestamp::MIN);
-        while self.engine.drop_old(before, sinks).await?.is_more {}
-        self.engine.drop_old_silences(before).await?;
+        while self.engine.drop_old(before, sinks, claim).await?.is_more {}
+        self.engine.drop_old_marks(before, claim).await?;
 
         let mut excess = self.engine.excess(max_events).await?;
         let mut undelivered = 0;
         while excess > 0 {
-            let step = self.engine.drop_oldest(excess, sinks).await?;
+            let step = self.engine.drop_oldest(excess, sinks, claim).await?;
             if step.undelivered > 0 {
                 dropped(step.undelivered);
                 undelivered += step.undelivered;

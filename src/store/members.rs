@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{Store, StoreError};
-use crate::model::Roster;
+use crate::model::{Claim, Roster};
 
 /// What is kept of an organization.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,21 +31,27 @@ impl Store {
     /// and until then a restart has to know that it is still to be.
     ///
     /// # Errors
-    /// If the store cannot be written.
+    /// If the store cannot be written, or the claim is stale.
     pub async fn save_roster(
         &self,
         organization: &str,
         listed_at: Timestamp,
         roster: &Roster,
+        claim: Option<&Claim>,
     ) -> Result<(), StoreError> {
-        self.engine.save_roster(organization, listed_at, roster).await
+        self.engine.save_roster(organization, listed_at, roster, claim).await
     }
 
     /// Notes that an organization was listed, and is as it was.
     ///
     /// # Errors
-    /// If the store cannot be written.
-    pub async fn note_listing(&self, organization: &str, listed_at: Timestamp) -> Result<(), StoreError> {
-        self.engine.note_listing(organization, listed_at).await
+    /// If the store cannot be written, or the claim is stale.
+    pub async fn note_listing(
+        &self,
+        organization: &str,
+        listed_at: Timestamp,
+        claim: Option<&Claim>,
+    ) -> Result<(), StoreError> {
+        self.engine.note_listing(organization, listed_at, claim).await
     }
 }

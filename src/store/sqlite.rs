@@ -18,7 +18,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection, Sqlite as Database, Transaction};
 
 use self::inspect::Found;
-use super::{OpenError, StoreError};
+use super::{OpenError, StoreError, Trouble};
 
 /// How long a connection waits for a lock that another process holds, a backup's for example.
 const BUSY: Duration = Duration::from_secs(3);
@@ -136,7 +136,7 @@ impl Sqlite {
         let migrated = schema::migrator().run(&self.write).await;
         migrated.map_err(|error| OpenError::Refused {
             path: path.to_owned(),
-            source: StoreError::Unusable(error.to_string()),
+            source: StoreError::unusable(error.to_string()),
         })
     }
 }
@@ -175,15 +175,29 @@ fn pool(connections: u32) -> SqlitePoolOptions {
 
 /// What an error says, without what the store holds: SQLite's texts name tables and columns only.
 fn unusable(error: sqlx::Error) -> StoreError {
-    StoreError::Unusable(match &error {
+    let (trouble, detail) = match &error {
         sqlx::Error::Database(error) => match error.code() {
-            Some(code) => format!("{} (SQLite code {code})", error.message()),
-            None => error.message().to_owned(),
+            Some(code) => (trouble(&code), format!("{} (SQLite code {code})", error.message())),
+            None => (Trouble::Other, error.message().to_owned()),
         },
-        sqlx::Error::PoolTimedOut => "its connections were busy for too long".to_owned(),
-        sqlx::Error::PoolClosed => "it is closed".to_owned(),
-        other => other.to_string(),
-    })
+        sqlx::Error::PoolTimedOut => (Trouble::Busy, "its connections were busy for too long".to_owned()),
+        sqlx::Error::PoolClosed => (Trouble::Other, "it is closed".to_owned()),
+        other => (Trouble::Other, other.to_string()),
+    };
+    StoreError::Unusable { trouble, detail }
+}
+
+/// What an extended result code of SQLite means; see <https://www.sqlite.org/rescode.html>.
+fn trouble(code: &str) -> Trouble {
+    // The low byte is the kind.
+    match code.parse::<u32>().map(|code| code & 0xff) {
+        Ok(3) => Trouble::Refused,
+        Ok(5 | 6) => Trouble::Busy,
+        Ok(8) => Trouble::ReadOnly,
+        Ok(13) => Trouble::Full,
+        Ok(14) => Trouble::Unreachable,
+        _ => Trouble::Other,
+    }
 }
 
 /// Why a file could not be opened.

@@ -1,19 +1,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::model::{
-    Account, EventId, FleetWiseDetails, GovCloudDetails, Resource, ResourceReading, Status, Transition,
-    TransitionKind,
-};
+use crate::model::{Account, EventId, Resource, ResourceReading, Status, Transition, TransitionKind};
 
-mod bounds;
-mod history;
-mod log;
-mod members;
+mod memory;
 mod opening;
-mod properties;
-mod states;
 mod trouble;
+mod words;
 
 /// A folder of a test's own, and the settings of a store in it.
 struct Place {
@@ -26,6 +19,7 @@ impl Place {
         let folder = tempfile::tempdir().unwrap();
         let settings = config::Store {
             path: Some(folder.path().join("regwatch.db")),
+            postgres: None,
             retention: Duration::from_hours(90 * 24),
             max_events: 1_000_000,
         };
@@ -49,6 +43,15 @@ impl Place {
     fn files(&self) -> BTreeSet<String> {
         let entries = std::fs::read_dir(self.folder.path()).unwrap();
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+}
+
+impl Store {
+    fn sqlite(&self) -> &Sqlite {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine,
+            Engine::Postgres(_) => panic!("it is in a file"),
+        }
     }
 }
 
@@ -120,7 +123,7 @@ fn events(count: u32) -> Vec<Event> {
 }
 
 async fn commit(store: &Store, batch: Batch) {
-    store.commit(Arc::new(batch)).await.unwrap();
+    store.commit(Arc::new(vec![batch])).await.unwrap();
 }
 
 async fn append(store: &Store, events: Vec<Event>) {

@@ -154,7 +154,7 @@ impl<L: Ledger + Clone> Outbox<L> {
         let content = std::mem::take(&mut self.waiting);
         let batch = content.batch(snapshot);
         let ledger = self.ledger.clone();
-        let outcome = Box::pin(async move { ledger.commit(Arc::new(batch)).await });
+        let outcome = Box::pin(async move { ledger.commit(Arc::new(vec![batch])).await.map(drop) });
         self.under_way = Some(Write { outcome, content });
     }
 

@@ -24,8 +24,12 @@ fn good_files_describe_a_fleet() {
     compare("good", |name, text| match Config::parse(name, text) {
         Ok((config, warnings)) => {
             let mut told: String = warnings.iter().map(|warning| format!("{warning}\n")).collect();
-            if let Store { path: Some(path), retention, max_events } = &config.store {
+            let Store { path, postgres, retention, max_events } = &config.store;
+            if let Some(path) = path {
                 writeln!(told, "store {} {retention:?} {max_events}", path.display()).expect("a string");
+            }
+            if let Some(postgres) = postgres {
+                writeln!(told, "store {postgres:?} {retention:?} {max_events}").expect("a string");
             }
             describe(&config.fleet(&Region::new("eu-central-1")), &mut told);
             told.extend(config.webhooks.iter().map(|webhook| format!("{webhook:?}\n")));

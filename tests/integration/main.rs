@@ -20,6 +20,7 @@ mod page;
 mod pages;
 #[path = "../support/pki.rs"]
 mod pki;
+mod place;
 #[path = "../support/posting.rs"]
 mod posting;
 mod process;
@@ -40,6 +41,8 @@ mod snapshot;
 #[path = "../support/stall.rs"]
 mod stall;
 mod states;
+#[path = "../support/store.rs"]
+mod store;
 mod tidy;
 #[path = "../support/watch.rs"]
 mod watch;

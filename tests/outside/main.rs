@@ -22,11 +22,15 @@ mod package;
 mod page;
 #[path = "../support/pki.rs"]
 mod pki;
+mod place;
+mod postgres;
 #[path = "../support/posting.rs"]
 mod posting;
 mod printed;
 mod program;
 mod prometheus;
+#[path = "../support/proxy.rs"]
+mod proxy;
 #[expect(dead_code, reason = "what is judged here needs less of it than the integration tests")]
 #[path = "../support/receiver.rs"]
 mod receiver;
@@ -41,6 +45,8 @@ mod sim;
 mod sinks;
 #[path = "../support/snapshot.rs"]
 mod snapshot;
+#[path = "../support/store.rs"]
+mod store;
 mod systemd;
 #[path = "../support/watch.rs"]
 mod watch;

@@ -1,7 +1,6 @@
 //! Events for a log, and a log in memory.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use regwatch::config;
 use regwatch::model::{Details, Event, Resource, Status, Target, Transition, TransitionKind};
@@ -11,8 +10,7 @@ use crate::snapshot::at;
 
 /// A store that ends with the test.
 pub(crate) async fn memory() -> Store {
-    let settings =
-        config::Store { path: None, retention: Duration::from_hours(90 * 24), max_events: 1_000_000 };
+    let settings = config::Store { max_events: 1_000_000, ..config::Store::default() };
     Store::open(&settings).await.expect("memory is there")
 }
 
@@ -34,5 +32,5 @@ pub(crate) fn became(target: &Target, to: Status, time: &str) -> Event {
 
 /// Appends events to a log.
 pub(crate) async fn append(store: &Store, events: Vec<Event>) {
-    store.commit(Arc::new(Batch { events, ..Batch::default() })).await.expect("it can be written");
+    store.commit(Arc::new(vec![Batch { events, ..Batch::default() }])).await.expect("it can be written");
 }

@@ -25,7 +25,7 @@ impl Events {
     pub(crate) async fn append(&self, to: Status, observed_at: Timestamp) -> Entry {
         let Entry { event, .. } = sample(to, observed_at);
         let batch = Batch { events: vec![event.clone()], ..Batch::default() };
-        self.0.commit(Arc::new(batch)).await.expect("it can be written");
+        self.0.commit(Arc::new(vec![batch])).await.expect("it can be written");
         let sequence = *self.0.latest().borrow();
         Entry { sequence, event }
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use regwatch::model::{Event, EventId};
-use regwatch::store::{Batch, Ledger, SavedState, StoreError, TargetKey};
+use regwatch::store::{Batch, Committed, Ledger, SavedState, StoreError, TargetKey};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::script::{OutageKind, Script, dice};
@@ -67,10 +67,10 @@ impl Paper {
 }
 
 impl Ledger for Paper {
-    async fn commit(&self, batch: Arc<Batch>) -> Result<(), StoreError> {
+    async fn commit(&self, batches: Arc<Vec<Batch>>) -> Result<Committed, StoreError> {
         let now = u64::try_from(self.began.elapsed().as_millis()).expect("some weeks");
         let outage = self.script.outages.iter().find(|outage| (outage.from..outage.to).contains(&now));
-        let failed = || Err(StoreError::Unusable("as scripted".to_owned()));
+        let failed = || Err(StoreError::unusable("as scripted"));
         let number = {
             let kept = &mut *self.kept();
             kept.writes += 1;
@@ -82,13 +82,13 @@ impl Ledger for Paper {
                 let takes = if rng.bool() { 0 } else { rng.u64(..SLOWEST) };
                 let before = rng.u64(..=takes);
                 sleep(Duration::from_millis(before)).await;
-                self.write(&batch);
+                batches.iter().for_each(|batch| self.write(batch));
                 sleep(Duration::from_millis(takes - before)).await;
-                Ok(())
+                Ok(Committed::default())
             }
             Some((OutageKind::Refuses, _)) => failed(),
             Some((OutageKind::WritesUntold, _)) => {
-                self.write(&batch);
+                batches.iter().for_each(|batch| self.write(batch));
                 failed()
             }
             Some((OutageKind::Hangs, until)) => {

@@ -107,7 +107,8 @@ pub(super) async fn invent(store: &Store, fleet: &Fleet, now: Timestamp) -> Resu
         }
     }
     batch.events.sort_by_key(|event| event.transition.observed_at);
-    store.commit(Arc::new(batch)).await
+    store.commit(Arc::new(vec![batch])).await?;
+    Ok(())
 }
 
 fn ago(minutes: i64, now: Timestamp) -> Timestamp {

@@ -120,7 +120,7 @@ fn the_shard_of_a_scope_never_changes() {
     let shards = Shards { count: 16, held: BTreeMap::new() };
     let own = |number| shards.of(&scope(Service::FleetWise, Caller::Account(account(number))));
     let through = |name: &str| shards.of(&scope(Service::Account, Caller::Identity(name.into())));
-    assert_eq!([own(111_111_111_111), own(222_222_222_222), own(1)], [15, 15, 15]);
+    assert_eq!([own(111_111_111_111), own(2), own(123_456_789_012)], [15, 2, 13]);
     assert_eq!([through("hub"), through("111111111111")], [10, 2]);
 }
 

@@ -130,7 +130,7 @@ impl EventLog for FakeLog {
 }
 
 fn unusable() -> StoreError {
-    StoreError::Unusable("as the test wants it".to_owned())
+    StoreError::unusable("as the test wants it")
 }
 
 /// A receiver that takes what it is given, but for what a script says.

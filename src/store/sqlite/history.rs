@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row, Sqlite as Database};
+use sqlx::{QueryBuilder, Sqlite as Database};
 
-use super::read::{event_name, one_of};
-use super::row::{Fields, nanoseconds};
+use super::read::one_of;
 use super::{Sqlite, unusable};
-use crate::model::{AccountId, TransitionKind};
-use crate::store::{Silence, Step, StoreError};
+use crate::model::AccountId;
+use crate::store::row::nanoseconds;
+use crate::store::{Silence, Step, StoreError, record};
 
 /// The most steps that are read at once: they take some 20 ms, and a picture has no room for more.
 const MOST: i64 = 20_000;
@@ -32,7 +31,7 @@ impl Sqlite {
         let mut sql = of_accounts(STEPS, accounts, since);
         sql.push(" ORDER BY observed_at DESC, sequence DESC LIMIT ").push_bind(MOST);
         let rows = sql.build().persistent(false).fetch_all(&self.read).await.map_err(unusable)?;
-        rows.iter().rev().map(|row| step(&Fields { row, name: event_name })).collect()
+        record::steps(rows.iter().rev())
     }
 
     /// The silences of the targets of some accounts that ended at a time or later.
@@ -44,7 +43,7 @@ impl Sqlite {
         let mut sql = of_accounts(SILENCES, accounts, since);
         sql.push(" LIMIT ").push_bind(MOST);
         let rows = sql.build().persistent(false).fetch_all(&self.read).await.map_err(unusable)?;
-        rows.iter().map(|row| silence(&Fields { row, name: silence_name })).collect()
+        record::silences(&rows)
     }
 }
 
@@ -59,32 +58,10 @@ fn of_accounts(
     sql
 }
 
-fn step(fields: &Fields<'_>) -> Result<Step, StoreError> {
-    Ok(Step {
-        target: fields.target()?,
-        resource: fields.word("resource")?,
-        from: fields.optional_word("from_status")?,
-        to: fields.word("to_status")?,
-        previous_since: fields.time("previous_since")?,
-        at: fields.required_time("observed_at")?,
-        is_end: fields.word::<TransitionKind>("kind")? == TransitionKind::Ended,
-    })
-}
-
-fn silence_name(row: &SqliteRow) -> String {
-    format!("a silence of {}", row.try_get::<&str, _>("account").unwrap_or("?"))
-}
-
-fn silence(fields: &Fields<'_>) -> Result<Silence, StoreError> {
-    Ok(Silence {
-        target: fields.target()?,
-        from: fields.required_time("began")?,
-        until: fields.required_time("ended")?,
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use sqlx::Row as _;
+
     use super::*;
 
     /// How SQLite goes about a statement.

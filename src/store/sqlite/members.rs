@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row, Sqlite as Database};
+use sqlx::{QueryBuilder, Sqlite as Database};
 
-use super::row::{Fields, nanoseconds};
 use super::{Sqlite, unusable};
-use crate::model::{AccountId, Member, Roster};
-use crate::store::{SavedRoster, StoreError};
+use crate::model::Roster;
+use crate::store::row::nanoseconds;
+use crate::store::{SavedRoster, StoreError, record};
 
 /// Rows that one statement writes.
 const ROWS: usize = 500;
@@ -32,19 +31,7 @@ impl Sqlite {
         .fetch_all(&self.read)
         .await
         .map_err(unusable)?;
-        let mut rosters: BTreeMap<Arc<str>, SavedRoster> = BTreeMap::new();
-        for row in &rows {
-            let fields = Fields { row, name: member_name };
-            let name: &str = fields.get("organization")?;
-            let listed_at = fields.required_time("listed_at")?;
-            let nobody = || SavedRoster { listed_at, roster: Roster::default() };
-            let saved = rosters.entry(name.into()).or_insert_with(nobody);
-            let Some(account) = fields.get::<Option<&str>>("account")? else { continue };
-            let account: AccountId = fields.known("account", account.parse().ok())?;
-            let name: &str = fields.get("name")?;
-            saved.roster.extend([(account, Member { name: name.into(), left_at: fields.time("left_at")? })]);
-        }
-        Ok(rosters)
+        record::rosters(&rows)
     }
 
     /// Keeps who belongs to an organization.
@@ -86,14 +73,8 @@ impl Sqlite {
         if !self.keeps_states {
             return Ok(());
         }
-        let mut transaction = self.begin().await?;
         let note = sqlx::query(NOTE).bind(organization).bind(nanoseconds(listed_at));
-        note.execute(&mut *transaction).await.map_err(unusable)?;
-        transaction.commit().await.map_err(unusable)
+        note.execute(&self.write).await.map_err(unusable)?;
+        Ok(())
     }
-}
-
-fn member_name(row: &SqliteRow) -> String {
-    let part = |column| row.try_get::<&str, _>(column).unwrap_or("?");
-    format!("account {} of organization {}", part("account"), part("organization"))
 }

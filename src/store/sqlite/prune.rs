@@ -4,23 +4,13 @@ use jiff::Timestamp;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{QueryBuilder, Sqlite as Database};
 
-use super::row::{nanoseconds, signed, unsigned};
 use super::{Sqlite, unusable};
 use crate::store::StoreError;
+use crate::store::house::Dropped;
+use crate::store::row::{nanoseconds, signed, unsigned};
 
 /// Entries that one transaction drops: it takes some 10 ms, and then others may write.
 const BATCH: u64 = 1000;
-
-/// What one transaction has dropped.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::store) struct Dropped {
-    /// How many entries.
-    pub(in crate::store) entries: u64,
-    /// Of these, how many a sink had yet to deliver.
-    pub(in crate::store) undelivered: u64,
-    /// Whether there is more to drop.
-    pub(in crate::store) is_more: bool,
-}
 
 impl Sqlite {
     /// Drops entries from before a time that all of these sinks are done with.
@@ -54,8 +44,8 @@ impl Sqlite {
         Ok(Dropped { entries, undelivered: 0, is_more: entries == BATCH })
     }
 
-    /// Drops silences that ended before a time.
-    pub(in crate::store) async fn drop_old_silences(&self, before: Timestamp) -> Result<(), StoreError> {
+    /// Drops silences that ended, and gates that opened, before a time.
+    pub(in crate::store) async fn drop_old_marks(&self, before: Timestamp) -> Result<(), StoreError> {
         let oldest: Option<i64> = sqlx::query_scalar("SELECT MIN(ended) FROM silences")
             .fetch_one(&self.read)
             .await
@@ -64,6 +54,8 @@ impl Sqlite {
             let old = sqlx::query("DELETE FROM silences WHERE ended < ?").bind(nanoseconds(before));
             old.execute(&self.write).await.map_err(unusable)?;
         }
+        let old = sqlx::query("DELETE FROM gates WHERE until < ?").bind(nanoseconds(before));
+        old.execute(&self.write).await.map_err(unusable)?;
         Ok(())
     }
 

@@ -16,6 +16,7 @@ const STEPS: &[(&str, &str)] = &[
     ("states and events", include_str!("../migrations/0001_states_and_events.sql")),
     ("silences", include_str!("../migrations/0002_silences.sql")),
     ("members", include_str!("../migrations/0003_members.sql")),
+    ("gates", include_str!("../migrations/0004_gates.sql")),
 ];
 
 /// What brings a database to its latest form, each step in a transaction.

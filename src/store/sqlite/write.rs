@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use sqlx::query_builder::Separated;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{QueryBuilder, Sqlite as Database};
 
-use super::read::{FLEETWISE, GOVCLOUD, LATEST};
-use super::row::{nanoseconds, region, signed, unsigned};
+use super::read::LATEST;
 use super::{Sqlite, unusable};
 use crate::model::{Details, Event, ResourceState, Status, Transition};
+use crate::store::record::{FLEETWISE, GOVCLOUD};
+use crate::store::row::{nanoseconds, region, signed, unsigned};
 use crate::store::{Batch, SavedState, Silence, StoreError, TargetKey};
 
 /// Rows that one statement writes. SQLite takes 32,766 values in a statement, which would do for 1,700
@@ -19,11 +21,12 @@ const ROWS: usize = 500;
 type Written = Result<(), sqlx::Error>;
 
 impl Sqlite {
-    /// Writes a batch, and tells the number of the latest entry then.
-    pub(in crate::store) async fn commit(&self, batch: &Batch) -> Result<u64, StoreError> {
+    /// Writes batches, and tells the number of the latest entry then.
+    pub(in crate::store) async fn commit(&self, batches: &[Batch]) -> Result<u64, StoreError> {
         let mut transaction = self.begin().await?;
-        let written = write(&mut transaction, batch, self.keeps_states).await;
-        written.map_err(unusable)?;
+        for batch in batches {
+            write(&mut transaction, batch, self.keeps_states).await.map_err(unusable)?;
+        }
         let latest = sqlx::query_scalar(LATEST).fetch_one(&mut *transaction).await.map_err(unusable)?;
         transaction.commit().await.map_err(unusable)?;
         Ok(unsigned(latest))
@@ -113,6 +116,7 @@ async fn write(connection: &mut SqliteConnection, batch: &Batch, keeps_states: b
             );
             execute(connection, sql).await?;
         }
+        put_gates(connection, &batch.gates).await?;
     }
     for events in batch.events.chunks(ROWS) {
         append(connection, events).await?;
@@ -133,6 +137,18 @@ async fn put_silences(connection: &mut SqliteConnection, silences: &[Silence]) -
     });
     sql.push(" ON CONFLICT (account, probe, region, began) DO UPDATE SET ended = MAX(ended, excluded.ended)");
     execute(connection, sql).await
+}
+
+/// Notes until when nothing may be sent in quota scopes. What was noted of one comes after what was there.
+async fn put_gates(connection: &mut SqliteConnection, gates: &[(String, Option<Timestamp>)]) -> Written {
+    for (scope, until) in gates {
+        let sql = match until {
+            Some(_) => "INSERT OR REPLACE INTO gates (scope, until) VALUES (?, ?)",
+            None => "DELETE FROM gates WHERE scope = ? AND ? IS NULL",
+        };
+        sqlx::query(sql).bind(scope).bind(until.map(nanoseconds)).execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 /// Forgets what is kept of targets; of their resources, too.

@@ -14,7 +14,7 @@ async fn an_orderly_end_leaves_one_file_and_the_lock() {
     let clone = store.clone();
     store.close().await;
     assert_eq!(place.files(), ["regwatch.db", "regwatch.db.lock"].map(str::to_owned).into());
-    assert!(matches!(clone.commit(Arc::new(one_event())).await, Err(StoreError::Unusable(_))));
+    assert!(matches!(clone.commit(Arc::new(vec![one_event()])).await, Err(StoreError::Unusable { .. })));
     assert_eq!(numbers(&place.open().await).await, [1, 2, 3], "a clone that lives on holds nothing");
 }
 
@@ -54,7 +54,7 @@ async fn a_reader_needs_no_lock_and_leaves_nothing_behind() {
     let alone = Store::open_to_read(place.path()).await.unwrap();
     assert_eq!(*alone.latest().borrow(), 3);
     assert_eq!(numbers(&alone).await, [1, 2, 3]);
-    assert!(alone.commit(Arc::new(one_event())).await.is_err());
+    assert!(alone.commit(Arc::new(vec![one_event()])).await.is_err());
     assert!(alone.cursor("new").await.is_err());
     alone.close().await;
     assert_eq!(place.files(), ["regwatch.db", "regwatch.db.lock"].map(str::to_owned).into());
@@ -67,7 +67,7 @@ async fn what_a_killed_daemon_left_is_taken_up() {
     let store = place.open().await;
     append(&store, events(5)).await;
     store.cursor("hook").await.unwrap();
-    store.advance("hook", 7, &[]).await.unwrap();
+    store.advance("hook", 7, &[], None).await.unwrap();
     let killed = Place::new();
     for suffix in ["", "-wal"] {
         fs::copy(beside(place.path(), suffix), beside(killed.path(), suffix)).unwrap();
@@ -172,7 +172,7 @@ async fn a_file_of_a_newer_release_is_refused_and_left_as_it_is() {
     .await;
     let before = fs::read(place.path()).unwrap();
     let error = place.refused().await;
-    assert!(matches!(error, OpenError::Newer { found: 999, known: 3, .. }), "{error:?}");
+    assert!(matches!(error, OpenError::Newer { found: 999, known: 4, .. }), "{error:?}");
     untouched(&place, &before);
 
     run_on(place.path(), "DELETE FROM _sqlx_migrations WHERE version = 999").await;

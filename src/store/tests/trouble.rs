@@ -22,17 +22,17 @@ fn full_batch() -> Batch {
 async fn recovers(store: &Store, end: impl AsyncFnOnce()) {
     let latest = store.latest();
     let before = log(store).await;
-    let batch = Arc::new(full_batch());
+    let batch = Arc::new(vec![full_batch()]);
     let error = store.commit(Arc::clone(&batch)).await.unwrap_err();
-    assert!(matches!(error, StoreError::Unusable(_)), "{error}");
+    assert!(matches!(error, StoreError::Unusable { .. }), "{error}");
     assert_eq!(log(store).await, before, "all or nothing");
     assert_eq!(store.states().await.unwrap(), []);
     assert_eq!(*latest.borrow(), before.len() as u64);
     end().await;
     store.commit(Arc::clone(&batch)).await.unwrap();
     let found: Vec<_> = log(store).await.into_iter().skip(before.len()).map(|entry| entry.event).collect();
-    assert_eq!(found, batch.events);
-    assert_eq!(store.states().await.unwrap(), batch.states);
+    assert_eq!(found, batch[0].events);
+    assert_eq!(store.states().await.unwrap(), batch[0].states);
     assert_eq!(*latest.borrow(), before.len() as u64 + 2000);
     store.commit(batch).await.unwrap();
     assert_eq!(*latest.borrow(), before.len() as u64 + 2000, "the repeat adds nothing");
@@ -44,15 +44,15 @@ async fn a_full_disk() {
     let store = place.open().await;
     append(&store, vec![event(9, 1)]).await;
     // Below the size that it has, which SQLite takes for its size now.
-    store.engine.run("PRAGMA max_page_count = 1").await;
-    recovers(&store, async || store.engine.run("PRAGMA max_page_count = 1000000").await).await;
+    store.sqlite().run("PRAGMA max_page_count = 1").await;
+    recovers(&store, async || store.sqlite().run("PRAGMA max_page_count = 1000000").await).await;
 }
 
 #[tokio::test]
 async fn a_transaction_that_sqlite_ended_by_itself() {
     let place = Place::new();
     let store = place.open().await;
-    store.engine.spoil().await;
+    store.sqlite().spoil().await;
     append(&store, events(1)).await;
     assert_eq!(numbers(&store).await, [1]);
 }
@@ -73,15 +73,15 @@ async fn a_file_that_turns_read_only() {
     let place = Place::new();
     let store = place.open().await;
     append(&store, vec![event(9, 1)]).await;
-    store.engine.run("PRAGMA query_only = ON").await;
-    recovers(&store, async || store.engine.run("PRAGMA query_only = OFF").await).await;
+    store.sqlite().run("PRAGMA query_only = ON").await;
+    recovers(&store, async || store.sqlite().run("PRAGMA query_only = OFF").await).await;
 }
 
 #[tokio::test]
 async fn what_is_given_up_half_way_does_no_harm() {
     let place = Place::new();
     for store in [in_memory().await, place.open().await] {
-        let batch = Arc::new(full_batch());
+        let batch = Arc::new(vec![full_batch()]);
         let mut cut = 0;
         for steps in 0.. {
             // Each time it goes one step further before it is dropped.
@@ -112,4 +112,19 @@ async fn take_steps<T>(mut steps: u32, future: impl Future<Output = T>) -> Optio
         future.as_mut().poll(context).map(Some)
     })
     .await
+}
+
+#[tokio::test]
+async fn old_entries_that_cannot_be_dropped_are_dropped_later() {
+    let place = Place::new();
+    let store = place.open().await;
+    append(&store, events(10)).await;
+    store.sqlite().run("PRAGMA query_only = ON").await;
+    let sinks = [];
+    let now = at(100 * 24 * 60 * 60);
+    let swept = store.sweep(now, &sinks, None, &|_| {}).await;
+    assert!(matches!(swept, Err(StoreError::Unusable { .. })), "{swept:?}");
+    store.sqlite().run("PRAGMA query_only = OFF").await;
+    store.sweep(now, &sinks, None, &|_| {}).await.unwrap();
+    assert_eq!(log(&store).await, []);
 }

@@ -95,6 +95,7 @@ impl Waiting {
             answered: answered.chain(gone_answered).collect(),
             silences: self.silences.clone(),
             ended: self.ended.iter().cloned().collect(),
+            ..Batch::default()
         }
     }
 

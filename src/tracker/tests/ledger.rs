@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::model::Event;
-use crate::store::{Batch, Ledger, SavedState, StoreError, TargetKey};
+use crate::store::{Batch, Committed, Ledger, SavedState, StoreError, TargetKey};
 
 /// What becomes of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,11 +64,11 @@ impl ScriptedLedger {
         self.kept.borrow().0
     }
 
-    fn write(&self, batch: &Arc<Batch>, written: bool) {
+    fn write(&self, batch: &Batch, written: bool) {
         self.kept.send_modify(|(writes, kept)| {
             *writes += 1;
             if written {
-                kept.batches.push(Arc::clone(batch));
+                kept.batches.push(Arc::new(batch.clone()));
                 kept.take(batch);
             }
         });
@@ -93,17 +93,19 @@ impl Kept {
 }
 
 impl Ledger for ScriptedLedger {
-    async fn commit(&self, batch: Arc<Batch>) -> Result<(), StoreError> {
+    async fn commit(&self, batches: Arc<Vec<Batch>>) -> Result<Committed, StoreError> {
         let fate = self.fates.lock().unwrap().pop_front().unwrap_or(Fate::Written(0));
         match fate {
             Fate::Written(millis) | Fate::RefusedAfter(millis) => sleep(Duration::from_millis(millis)).await,
             Fate::Hangs => std::future::pending().await,
             Fate::Refused | Fate::WrittenUntold => {}
         }
-        self.write(&batch, !matches!(fate, Fate::Refused | Fate::RefusedAfter(_)));
+        for batch in &*batches {
+            self.write(batch, !matches!(fate, Fate::Refused | Fate::RefusedAfter(_)));
+        }
         match fate {
-            Fate::Written(_) => Ok(()),
-            _ => Err(StoreError::Unusable("as scripted".into())),
+            Fate::Written(_) => Ok(Committed::default()),
+            _ => Err(StoreError::unusable("as scripted")),
         }
     }
 }

@@ -65,7 +65,7 @@ async fn what_a_sink_gave_up_on_is_found() {
     let running = start().await;
     running.view.store.cursor("pager").await.expect("it is new");
     let parked = [(2, "404".to_owned()), (5, "410".to_owned())];
-    running.view.store.advance("pager", 6, &parked).await.expect("it can be written");
+    running.view.store.advance("pager", 6, &parked, None).await.expect("it can be written");
     assert_eq!(sequences(&running.json("/api/v1/events?parked_by=pager").await), [2, 5]);
 }
 

@@ -27,7 +27,7 @@ async fn a_page_of_a_target_tells_what_to_do_and_what_happened() {
         until: days_before(2, "06:00:00"),
     };
     let batch = Batch { events: vec![first, second], silences: vec![silence], ..Batch::default() };
-    running.view.store.commit(Arc::new(batch)).await.expect("written");
+    running.view.store.commit(Arc::new(vec![batch])).await.expect("written");
     let page = get(&running, "/targets/000011112222/fleetwise/eu-central-1").await;
     for text in [
         "The registration failed",

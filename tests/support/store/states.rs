@@ -7,7 +7,7 @@ const SUCCESS: Status = Status::RegistrationSuccess;
 
 #[tokio::test]
 async fn the_last_state_of_a_target_is_kept_with_all_of_its_parts() {
-    let place = Place::new();
+    let place = Place::new().await;
     let store = place.open().await;
     let mut fleetwise = state(&[(Resource::Account, Status::Unknown), (Resource::Iam, SUCCESS)], 7);
     let [first, second] =
@@ -39,7 +39,7 @@ async fn the_last_state_of_a_target_is_kept_with_all_of_its_parts() {
 
 #[tokio::test]
 async fn a_state_takes_the_place_of_the_one_before() {
-    let place = Place::new();
+    let place = Place::new().await;
     let store = place.open().await;
     let before = state(&[(Resource::Account, PENDING), (Resource::Iam, PENDING)], 1);
     let now = state(&[(Resource::Account, SUCCESS)], 2);
@@ -56,7 +56,7 @@ async fn a_state_takes_the_place_of_the_one_before() {
 
 #[tokio::test]
 async fn an_answer_moves_the_last_success_forwards_only() {
-    let place = Place::new();
+    let place = Place::new().await;
     let store = place.open().await;
     let known = state(&[(Resource::Account, PENDING)], 10);
     let never = SavedState { last_success: None, ..known.clone() };
@@ -77,7 +77,7 @@ async fn an_answer_moves_the_last_success_forwards_only() {
 
 #[tokio::test]
 async fn more_than_one_statement_takes_are_written() {
-    let place = Place::new();
+    let place = Place::new().await;
     let store = place.open().await;
     let resources = [(Resource::Account, PENDING), (Resource::Iam, SUCCESS), (Resource::Timestream, SUCCESS)];
     let states: Vec<_> = (1..=1234).map(|number| (key(number), state(&resources, 1))).collect();
@@ -90,27 +90,4 @@ async fn more_than_one_statement_takes_are_written() {
     assert!(found.iter().all(|(_, state)| state.resources.len() == 3 && state.last_success == Some(at(2))));
     let accounts: Vec<_> = log(&store).await.iter().map(|entry| entry.event.account.id).collect();
     assert_eq!(accounts, (1..=1234).map(account).collect::<Vec<_>>(), "in the order of the batch");
-}
-
-#[tokio::test]
-async fn no_states_are_kept_in_memory() {
-    let store = in_memory().await;
-    let states = vec![(key(1), state(&[(Resource::Account, PENDING)], 1))];
-    commit(&store, Batch { states, ..Batch::default() }).await;
-    assert_eq!(store.states().await.unwrap(), []);
-}
-
-#[tokio::test]
-async fn a_word_of_another_release_names_its_row() {
-    let place = Place::new();
-    let store = place.open().await;
-    let states = vec![(key(1), state(&[(Resource::Account, PENDING)], 1))];
-    commit(&store, Batch { states, ..Batch::default() }).await;
-    for sql in ["UPDATE resources SET status = 'PAUSED'", "UPDATE targets SET details = 'moon'"] {
-        store.engine.run(sql).await;
-        let column = if sql.contains("status") { "status" } else { "details" };
-        let error = store.states().await.unwrap_err();
-        let row = "the state of 000000000001/fleetwise/eu-central-1".to_owned();
-        assert_eq!(error, StoreError::Unknown { row, column });
-    }
 }

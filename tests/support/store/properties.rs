@@ -11,7 +11,7 @@ proptest! {
     #[test]
     fn what_is_committed_is_read(states in states(), events in vec(any_event(), 0..40)) {
         block_on(async {
-            let place = Place::new();
+            let place = Place::new().await;
             let store = place.open().await;
             let states: Vec<_> = states.into_iter().collect();
             commit(&store, Batch { states: states.clone(), events: events.clone(), ..Batch::default() }).await;
@@ -24,7 +24,7 @@ proptest! {
     #[test]
     fn no_event_is_doubled_or_lost(steps in vec(step(), 1..30)) {
         block_on(async {
-            let place = Place::new();
+            let place = Place::new().await;
             let mut store = place.open().await;
             let (mut written, mut unsure) = (Vec::new(), Vec::new());
             for (second, step) in (1..).zip(steps) {
@@ -76,11 +76,17 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn block_on(test: impl Future<Output = ()>) {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("the store can be used")
+        .block_on(test);
 }
 
 fn time() -> impl Strategy<Value = Timestamp> {
-    any::<i64>().prop_map(|nanoseconds| Timestamp::from_nanosecond(nanoseconds.into()).unwrap())
+    any::<i64>().prop_map(|nanoseconds| {
+        Timestamp::from_nanosecond(nanoseconds.into()).expect("the store can be used")
+    })
 }
 
 fn text() -> impl Strategy<Value = Option<Box<str>>> {

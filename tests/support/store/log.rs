@@ -1,26 +1,28 @@
 //! The event log and its cursors.
 
+use regwatch::store::Committed;
+
 use super::*;
 
 #[tokio::test]
 async fn entries_are_numbered_from_1_and_told_of_once_durable() {
-    let place = Place::new();
-    for store in [in_memory().await, place.open().await] {
-        let latest = store.latest();
-        assert_eq!(*latest.borrow(), 0);
-        let events = events(3);
-        append(&store, events.clone()).await;
-        assert_eq!(*latest.borrow(), 3);
-        let expected: Vec<_> = (1..).zip(events).map(|(sequence, event)| Entry { sequence, event }).collect();
-        assert_eq!(log(&store).await, expected);
-        assert_eq!(store.events(&EventQuery::after(1, 1)).await.unwrap(), expected[1..2]);
-        assert_eq!(store.events(&EventQuery::after(u64::MAX, 1)).await.unwrap(), []);
-    }
+    let place = Place::new().await;
+    let store = place.open().await;
+    let latest = store.latest();
+    assert_eq!(*latest.borrow(), 0);
+    let events = events(3);
+    append(&store, events.clone()).await;
+    assert_eq!(*latest.borrow(), 3);
+    let expected: Vec<_> = (1..).zip(events).map(|(sequence, event)| Entry { sequence, event }).collect();
+    assert_eq!(log(&store).await, expected);
+    assert_eq!(store.events(&EventQuery::after(1, 1)).await.unwrap(), expected[1..2]);
+    assert_eq!(store.events(&EventQuery::after(u64::MAX, 1)).await.unwrap(), []);
 }
 
 #[tokio::test]
 async fn a_batch_that_is_repeated_with_more_adds_only_what_is_new() {
-    let store = in_memory().await;
+    let place = Place::new().await;
+    let store = place.open().await;
     let events = events(5);
     append(&store, events[..2].to_vec()).await;
     append(&store, events[..2].to_vec()).await;
@@ -32,7 +34,8 @@ async fn a_batch_that_is_repeated_with_more_adds_only_what_is_new() {
 
 #[tokio::test]
 async fn a_query_finds_what_each_of_its_conditions_wants() {
-    let store = in_memory().await;
+    let place = Place::new().await;
+    let store = place.open().await;
     let mut events = events(6);
     events[0].account = Arc::new(Account { id: account(2), name: "other".into(), labels: BTreeMap::new() });
     events[1].probe = Probe::GovCloud;
@@ -42,8 +45,8 @@ async fn a_query_finds_what_each_of_its_conditions_wants() {
     events[4].transition.kind = TransitionKind::FirstSeen;
     events[5].transition.to = Status::RegistrationFailure;
     append(&store, events).await;
-    store.advance("hook", 6, &[(2, "410 Gone".into()), (4, "404 Not Found".into())]).await.unwrap();
-    store.advance("other", 6, &[(3, "410 Gone".into())]).await.unwrap();
+    store.advance("hook", 6, &[(2, "410 Gone".into()), (4, "404 Not Found".into())], None).await.unwrap();
+    store.advance("other", 6, &[(3, "410 Gone".into())], None).await.unwrap();
 
     let all = EventQuery::after(0, 100);
     let cases = [
@@ -73,14 +76,14 @@ async fn a_query_finds_what_each_of_its_conditions_wants() {
 
 #[tokio::test]
 async fn a_sink_begins_after_what_was_there_and_never_goes_back() {
-    let place = Place::new();
+    let place = Place::new().await;
     let store = place.open().await;
     assert_eq!(store.cursor("first").await.unwrap(), 0, "a new log");
     append(&store, events(5)).await;
     assert_eq!(store.cursor("first").await.unwrap(), 0);
     assert_eq!(store.cursor("late").await.unwrap(), 5);
-    store.advance("first", 3, &[]).await.unwrap();
-    store.advance("first", 2, &[]).await.unwrap();
+    store.advance("first", 3, &[], None).await.unwrap();
+    store.advance("first", 2, &[], None).await.unwrap();
     assert_eq!(store.cursor("first").await.unwrap(), 3);
     store.close().await;
     assert_eq!(place.open().await.cursor("first").await.unwrap(), 3);
@@ -88,32 +91,56 @@ async fn a_sink_begins_after_what_was_there_and_never_goes_back() {
 
 #[tokio::test]
 async fn what_is_parked_twice_or_gone_is_no_mistake() {
-    let store = in_memory().await;
+    let place = Place::new().await;
+    let store = place.open().await;
     append(&store, events(1)).await;
     let parked = [(1, "410 Gone".to_owned()), (7, "410 Gone".to_owned())];
-    store.advance("hook", 1, &parked).await.unwrap();
-    store.advance("hook", 1, &parked).await.unwrap();
+    store.advance("hook", 1, &parked, None).await.unwrap();
+    store.advance("hook", 1, &parked, None).await.unwrap();
     let query = EventQuery { parked_by: Some("hook".into()), ..EventQuery::after(0, 100) };
     assert_eq!(store.events(&query).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
-async fn a_word_of_another_release_names_its_row() {
-    let store = in_memory().await;
-    append(&store, events(2)).await;
-    for (column, value) in [("kind", "'vanished'"), ("account", "'12'"), ("labels", "'['"), ("id", "'1'")] {
-        let sql = format!("UPDATE events SET {column} = {value} WHERE sequence = 2");
-        let before = format!("CREATE TABLE old AS SELECT {column} FROM events WHERE sequence = 2");
-        store.engine.run(&before).await;
-        store.engine.run(&sql).await;
-        let error = store.events(&EventQuery::after(0, 100)).await.unwrap_err();
-        let expected = format!("event 2 in the store has a `{column}` that this release does not know");
-        assert_eq!(error.to_string(), expected);
-        store
-            .engine
-            .run(&format!("UPDATE events SET {column} = (SELECT * FROM old) WHERE sequence = 2"))
-            .await;
-        store.engine.run("DROP TABLE old").await;
-    }
-    assert_eq!(numbers(&store).await, [1, 2]);
+async fn batches_of_one_transaction_are_as_one() {
+    let place = Place::new().await;
+    let store = place.open().await;
+    let mut events = events(4);
+    events.insert(2, events[0].clone());
+    let active = state(&[(Resource::Account, Status::Active)], 1);
+    let batches = [&events[..2], &events[2..]].map(|events| Batch {
+        states: vec![(key(events.len() as u64), active.clone())],
+        events: events.to_vec(),
+        ..Batch::default()
+    });
+    let committed = store.commit(Arc::new(batches.to_vec())).await.unwrap();
+    assert_eq!(committed.fenced, []);
+    assert_eq!(*store.latest().borrow(), 4, "the one that was there twice is one");
+    let ids: Vec<_> = log(&store).await.iter().map(|entry| entry.event.id).collect();
+    assert_eq!(ids, [0, 1, 3, 4].map(|index: usize| events[index].id));
+    let kept: Vec<_> = store.states().await.unwrap().into_iter().map(|(key, _)| key).collect();
+    assert_eq!(kept, [key(2), key(3)]);
+    assert_eq!(store.commit(Arc::default()).await.unwrap(), Committed::default(), "nothing at all");
+}
+
+#[tokio::test]
+async fn any_text_comes_back_as_it_was() {
+    let place = Place::new().await;
+    let store = place.open().await;
+    let text = "a\0b\u{10ffff}0\u{10ffff}\n'\"\\%_{NULL,}ü\u{1f600}";
+    let mut event = event(1, 1);
+    event.account = Arc::new(Account {
+        id: account(1),
+        name: text.into(),
+        labels: BTreeMap::from([("team".to_owned(), text.to_owned())]),
+    });
+    event.transition.text = Some(text.into());
+    event.transition.error_message = Some(text.into());
+    event.role_arn = Some(text.into());
+    append(&store, vec![event.clone()]).await;
+    assert_eq!(log(&store).await, [Entry { sequence: 1, event }]);
+    store.advance(text, 1, &[(1, text.to_owned())], None).await.unwrap();
+    assert_eq!(store.cursor(text).await.unwrap(), 1);
+    let parked = EventQuery { parked_by: Some(text.to_owned()), ..EventQuery::after(0, 10) };
+    assert_eq!(store.events(&parked).await.unwrap().len(), 1);
 }

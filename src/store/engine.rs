@@ -1,0 +1,232 @@
+//! The engines, behind the same calls: what is above `store` knows neither.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::house::Dropped;
+use super::postgres::Postgres;
+use super::sqlite::Sqlite;
+use super::{
+    Batch, Changes, Committed, EventQuery, LeaseState, Leases, LiveReplica, Replica, Roll, SavedRoster,
+    SavedState, Silence, Step, Store, StoreError, TargetKey,
+};
+use crate::model::{AccountId, Claim, Entry, Epoch, Lease, ReplicaId, Roster};
+
+/// An engine at work. Cheap to clone.
+///
+/// SQLite is one process's own, so a claim means nothing to it: whoever has the store holds everything.
+#[derive(Clone, Debug)]
+pub(super) enum Engine {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+}
+
+/// The same call of either engine.
+macro_rules! either {
+    ($engine:expr, $one:ident => $call:expr) => {
+        match $engine {
+            Engine::Sqlite($one) => $call,
+            Engine::Postgres($one) => $call,
+        }
+    };
+}
+
+impl Engine {
+    /// Whether others may write to it as well.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+
+    pub(super) async fn close(&self) {
+        either!(self, engine => engine.close().await)
+    }
+
+    pub(super) async fn states(&self) -> Result<Vec<(TargetKey, SavedState)>, StoreError> {
+        either!(self, engine => engine.states().await)
+    }
+
+    pub(super) async fn states_since(&self, revision: Option<u64>) -> Result<Changes, StoreError> {
+        match self {
+            Self::Sqlite(engine) => {
+                Ok(Changes { is_whole: true, states: engine.states().await?, ..Changes::default() })
+            }
+            Self::Postgres(engine) => engine.states_since(revision).await,
+        }
+    }
+
+    pub(super) async fn gates(&self, now: Timestamp) -> Result<BTreeMap<String, Timestamp>, StoreError> {
+        either!(self, engine => engine.gates(now).await)
+    }
+
+    pub(super) async fn latest(&self) -> Result<u64, StoreError> {
+        either!(self, engine => engine.latest().await)
+    }
+
+    pub(super) async fn events(&self, query: &EventQuery) -> Result<Vec<Entry>, StoreError> {
+        either!(self, engine => engine.events(query).await)
+    }
+
+    pub(super) async fn cursor(&self, sink: &str) -> Result<u64, StoreError> {
+        either!(self, engine => engine.cursor(sink).await)
+    }
+
+    pub(super) async fn advance(
+        &self,
+        sink: &str,
+        cursor: u64,
+        parked: &[(u64, String)],
+        claim: Option<&Claim>,
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(engine) => engine.advance(sink, cursor, parked).await,
+            Self::Postgres(engine) => engine.advance(sink, cursor, parked, claim).await,
+        }
+    }
+
+    /// What was left out, and the number of the latest entry then.
+    pub(super) async fn commit(&self, batches: &[Batch]) -> Result<(Committed, u64), StoreError> {
+        match self {
+            Self::Sqlite(engine) => Ok((Committed::default(), engine.commit(batches).await?)),
+            Self::Postgres(engine) => engine.commit(batches).await,
+        }
+    }
+
+    pub(super) async fn steps(
+        &self,
+        accounts: &BTreeSet<AccountId>,
+        since: Timestamp,
+    ) -> Result<Vec<Step>, StoreError> {
+        either!(self, engine => engine.steps(accounts, since).await)
+    }
+
+    pub(super) async fn silences(
+        &self,
+        accounts: &BTreeSet<AccountId>,
+        since: Timestamp,
+    ) -> Result<Vec<Silence>, StoreError> {
+        either!(self, engine => engine.silences(accounts, since).await)
+    }
+
+    pub(super) async fn rosters(&self) -> Result<BTreeMap<Arc<str>, SavedRoster>, StoreError> {
+        either!(self, engine => engine.rosters().await)
+    }
+
+    pub(super) async fn save_roster(
+        &self,
+        organization: &str,
+        listed_at: Timestamp,
+        roster: &Roster,
+        claim: Option<&Claim>,
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(engine) => engine.save_roster(organization, listed_at, roster).await,
+            Self::Postgres(engine) => engine.save_roster(organization, listed_at, roster, claim).await,
+        }
+    }
+
+    pub(super) async fn note_listing(
+        &self,
+        organization: &str,
+        listed_at: Timestamp,
+        claim: Option<&Claim>,
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(engine) => engine.note_listing(organization, listed_at).await,
+            Self::Postgres(engine) => engine.note_listing(organization, listed_at, claim).await,
+        }
+    }
+
+    pub(super) async fn drop_old(
+        &self,
+        before: Timestamp,
+        sinks: &[String],
+        claim: Option<&Claim>,
+    ) -> Result<Dropped, StoreError> {
+        match self {
+            Self::Sqlite(engine) => engine.drop_old(before, sinks).await,
+            Self::Postgres(engine) => engine.drop_old(before, sinks, claim).await,
+        }
+    }
+
+    pub(super) async fn drop_old_marks(
+        &self,
+        before: Timestamp,
+        claim: Option<&Claim>,
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(engine) => engine.drop_old_marks(before).await,
+            Self::Postgres(engine) => engine.drop_old_marks(before, claim).await,
+        }
+    }
+
+    pub(super) async fn excess(&self, most: u64) -> Result<u64, StoreError> {
+        either!(self, engine => engine.excess(most).await)
+    }
+
+    pub(super) async fn drop_oldest(
+        &self,
+        most: u64,
+        sinks: &[String],
+        claim: Option<&Claim>,
+    ) -> Result<Dropped, StoreError> {
+        match self {
+            Self::Sqlite(engine) => engine.drop_oldest(most, sinks).await,
+            Self::Postgres(engine) => engine.drop_oldest(most, sinks, claim).await,
+        }
+    }
+}
+
+/// The epoch of whoever has a store that nobody shares.
+const ALONE: Epoch = Epoch(1);
+
+impl Leases for Store {
+    /// Of a store that nobody shares: all that is known is held.
+    async fn renew(
+        &self,
+        me: &Replica,
+        known: &[Lease],
+        held: &[Claim],
+        duration: Duration,
+    ) -> Result<Roll, StoreError> {
+        match &self.engine {
+            Engine::Sqlite(_) => {
+                let mine =
+                    |lease: &Lease| LeaseState { lease: lease.clone(), epoch: ALONE, holder: Some(me.id) };
+                let replicas = vec![LiveReplica { id: me.id, name: Arc::clone(&me.name) }];
+                Ok(Roll { replicas, leases: known.iter().map(mine).collect() })
+            }
+            Engine::Postgres(engine) => engine.renew(me, known, held, duration).await,
+        }
+    }
+
+    async fn take(
+        &self,
+        me: &ReplicaId,
+        wanted: &[Lease],
+        duration: Duration,
+    ) -> Result<Vec<Claim>, StoreError> {
+        match &self.engine {
+            Engine::Sqlite(_) => {
+                Ok(wanted.iter().map(|lease| Claim { lease: lease.clone(), epoch: ALONE }).collect())
+            }
+            Engine::Postgres(engine) => engine.take(me, wanted, duration).await,
+        }
+    }
+
+    async fn release(&self, me: &ReplicaId, claims: &[Claim]) -> Result<(), StoreError> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(()),
+            Engine::Postgres(engine) => engine.release(me, claims).await,
+        }
+    }
+
+    async fn leave(&self, me: &ReplicaId) -> Result<(), StoreError> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(()),
+            Engine::Postgres(engine) => engine.leave(me).await,
+        }
+    }
+}
