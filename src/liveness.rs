@@ -38,12 +38,15 @@ pub enum Loop {
         /// Who calls.
         caller: Caller,
     },
+    /// What keeps the leases of this replica.
+    Leases,
 }
 
 impl fmt::Display for Loop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let caller = match self {
             Self::Tracker => return f.write_str("tracker"),
+            Self::Leases => return f.write_str("keeper of leases"),
             Self::Poller { service, region, caller } => {
                 write!(f, "poller of {} in {region} ", service.as_str())?;
                 caller

@@ -10,6 +10,7 @@
 mod account;
 mod door;
 mod exposition;
+mod lease;
 mod organization;
 mod page;
 mod scope;
@@ -27,6 +28,7 @@ use prometheus::{
 use tokio::sync::watch;
 
 pub use door::DoorGauges;
+pub use lease::{Handover, LeaseMeters};
 pub use page::Page;
 
 use crate::model::{FailureReason, Probe, Snapshot};
@@ -163,6 +165,14 @@ impl Metrics {
     pub fn with_door(self, door: Option<&DoorGauges>) -> Self {
         if let Some(door) = door {
             door.register(&self.registry);
+        }
+        self
+    }
+
+    /// The same, with leases on the page, if this replica is one of several.
+    pub fn with_leases(self, meters: Option<&LeaseMeters>) -> Self {
+        if let Some(meters) = meters {
+            meters.register(&self.registry);
         }
         self
     }

@@ -9,7 +9,7 @@ const LAYERS: [&[&str]; 6] = [
     &["model", "schedule", "clock", "liveness"],
     &["config", "reload"],
     &["aws", "probe", "store", "sink", "metrics", "http"],
-    &["poller", "discovery", "tracker"],
+    &["poller", "discovery", "tracker", "lease"],
     &["service", "daemon"],
     &["telemetry", "cli", "main"],
 ];
