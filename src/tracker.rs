@@ -11,7 +11,7 @@ mod saved;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -37,6 +37,9 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 
 /// How many reports are taken in before anything else is looked at.
 const BATCH: usize = 256;
+
+/// A pause that is shorter is over before anybody else could call.
+const GATE_WORTH_KEEPING: SignedDuration = SignedDuration::from_secs(5);
 
 /// How long the last of what happened may take to reach the store once the pollers have ended. What does
 /// not get there is found anew after the restart, which compares with the older state that is kept.
@@ -108,6 +111,7 @@ impl<L: Ledger + Clone> Tracker<L> {
         match report {
             Report::Polled { generation, poll, scope, pacing } => {
                 if let Some(scope) = self.scope_now(generation, scope) {
+                    self.keep_gate(scope, pacing, poll.attempted_at);
                     self.pace(scope, pacing);
                     self.snapshot.scopes[scope.0 as usize].attempted = true;
                 }
@@ -131,6 +135,16 @@ impl<L: Ledger + Clone> Tracker<L> {
         self.snapshot.pace(id, pacing);
     }
 
+    /// Keeps a long pause that AWS has asked for: neither a restart nor another replica is to call before.
+    fn keep_gate(&mut self, id: ScopeId, pacing: Pacing, now: Timestamp) {
+        let before = self.snapshot.scopes[id.0 as usize].pacing.backoff_until;
+        let later = pacing.backoff_until.filter(|until| Some(*until) != before);
+        if let Some(until) = later.filter(|until| until.duration_since(now) >= GATE_WORTH_KEEPING) {
+            let fleet = &self.snapshot.fleet;
+            self.outbox.gate(fleet.scope(id).key(), fleet.claims.get(&id), until);
+        }
+    }
+
     fn record(&mut self, poll: Poll) {
         let fleet = Arc::clone(&self.snapshot.fleet);
         let target = fleet.target(poll.target);
@@ -142,13 +156,13 @@ impl<L: Ledger + Clone> Tracker<L> {
         log_health(target, before.failure.as_ref().map(|failure| failure.reason), state);
         if state.is_up() {
             self.outbox.answered(id);
-            self.outbox.heard(id, target, (before.last_success, state.last_success));
+            self.outbox.heard(id, target, fleet.claim(target), (before.last_success, state.last_success));
         }
         if !state.knows_the_same_as(&before) {
             self.outbox.changed(id);
         }
         for transition in transitions {
-            self.outbox.push(Event::new(target, transition, &state.details));
+            self.outbox.push(fleet.claim(target), Event::new(target, transition, &state.details));
         }
     }
 

@@ -106,6 +106,7 @@ impl Generations {
         self.found.adopt(&self.fleet, &ended, &fleet, &succession);
 
         let (done, heard) = oneshot::channel();
+        let (written, all_written) = oneshot::channel();
         let now = around.clock.now();
         let adoption = tracker::Adoption {
             fleet: Arc::clone(&fleet),
@@ -114,6 +115,7 @@ impl Generations {
             kept,
             now,
             done,
+            written,
         };
         self.lasting.to_tracker.send(adoption).await.map_err(|_| ending())?;
         heard.await.map_err(|_| ending())?;

@@ -30,11 +30,20 @@ impl Succession {
             Caller::Account(_) => true,
             Caller::Identity(name) => !redefined.contains(name),
         };
+        // Under another claim it is another time of watching: somebody else may have watched in between.
+        let is_one_tenure = |was: ScopeId, is: ScopeId| before.claims.get(&was) == now.claims.get(&is);
         // Who is taken out here is not new; who is left is.
-        let old_targets = before.targets.iter().map(|target| targets.remove(&target_key(target))).collect();
-        let old_scopes = before.scopes.iter();
-        let old_scopes =
-            old_scopes.map(|scope| is_same(scope).then(|| scopes.remove(&scope_key(scope)))?).collect();
+        let old_targets = before.targets.iter().map(|target| {
+            let place = targets.get(&target_key(target))?;
+            let goes_on = is_one_tenure(target.scope, now.target(*place).scope);
+            goes_on.then(|| targets.remove(&target_key(target)))?
+        });
+        let old_targets = old_targets.collect();
+        let old_scopes = (0..).map(ScopeId).zip(&before.scopes).map(|(was, scope)| {
+            let place = scopes.get(&scope_key(scope))?;
+            (is_same(scope) && is_one_tenure(was, *place)).then(|| scopes.remove(&scope_key(scope)))?
+        });
+        let old_scopes = old_scopes.collect();
         let mut new_targets: Vec<_> = targets.into_values().collect();
         let mut new_scopes: Vec<_> = scopes.into_values().collect();
         new_targets.sort_unstable();

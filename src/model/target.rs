@@ -291,6 +291,12 @@ impl Fleet {
     pub fn scope(&self, id: ScopeId) -> &Scope {
         &self.scopes[id.0 as usize]
     }
+
+    /// The right under which a target is asked, and what comes of it is written; `None` where there is but one
+    /// replica.
+    pub fn claim(&self, target: &Target) -> Option<&Claim> {
+        self.claims.get(&target.scope)
+    }
 }
 
 #[cfg(test)]

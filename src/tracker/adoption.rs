@@ -25,6 +25,8 @@ pub struct Adoption {
     pub now: Timestamp,
     /// Hears when the new generation is shown.
     pub done: oneshot::Sender<()>,
+    /// Hears when all is written that came before it.
+    pub written: oneshot::Sender<()>,
 }
 
 /// Where the targets and scopes are of which pollers still speak that have not heard of the new generation
@@ -44,22 +46,24 @@ impl<L: Ledger + Clone> Tracker<L> {
             let Ok(report) = reports.try_recv() else { break };
             self.take(report);
         }
-        let Adoption { fleet, succession, ended, kept, now, done } = adoption;
+        let Adoption { fleet, succession, ended, kept, now, done, written } = adoption;
         let next = self.snapshot.under(fleet, &succession, now);
         let before = std::mem::replace(&mut self.snapshot, next);
         for id in ended {
             let (target, state) = (before.fleet.target(id), &before.targets[id.0 as usize]);
             let events = state.ended(now).into_iter().map(|end| Event::new(target, end, &state.details));
-            self.outbox.end(id, target, events);
+            self.outbox.end(id, target, before.fleet.claim(target), events);
         }
         self.outbox.adopt(&succession, &before);
+        self.outbox.tell_when_written(written);
         // What had not been written when the store was read is newer than what had, so it comes last.
         let unwritten: Vec<_> = succession
             .new_targets()
             .iter()
             .filter_map(|&target| {
-                let key = TargetKey::from(self.snapshot.fleet.target(target));
-                let saved = self.outbox.come_back(&key, target)?;
+                let fleet = &self.snapshot.fleet;
+                let (key, claim) = (TargetKey::from(fleet.target(target)), fleet.claim(fleet.target(target)));
+                let saved = self.outbox.come_back(&key, target, claim)?;
                 Some((key, saved))
             })
             .collect();

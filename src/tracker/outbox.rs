@@ -13,15 +13,16 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
 #[cfg(test)]
 pub(super) use self::waiting::MANY;
-use self::waiting::Waiting;
+use self::waiting::{Gone, Waiting};
 use crate::metrics::Metrics;
-use crate::model::{Event, Snapshot, Succession, Target, TargetId};
+use crate::model::{Claim, Event, Snapshot, Succession, Target, TargetId};
 use crate::schedule::Backoff;
-use crate::store::{Ledger, SavedState, Silence, StoreError, TargetKey};
+use crate::store::{Committed, Ledger, SavedState, Silence, StoreError, TargetKey};
 
 /// How soon a write that failed is made again, at first and at the latest.
 const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
@@ -39,14 +40,17 @@ pub(super) struct Outbox<L> {
     trouble: Option<Trouble>,
     /// Of targets that are gone, what was written since the last adoption: who has read the store for the
     /// next one meanwhile may have read what was there before.
-    left_behind: BTreeMap<TargetKey, SavedState>,
+    left_behind: BTreeMap<TargetKey, Gone>,
+    /// Who waits until all is written that there was when they asked.
+    barriers: Vec<oneshot::Sender<()>>,
     random: fastrand::Rng,
 }
 
 /// A write under way, and what waits again if it fails.
 struct Write {
-    outcome: BoxFuture<'static, Result<(), StoreError>>,
+    outcome: BoxFuture<'static, Result<Committed, StoreError>>,
     content: Waiting,
+    barriers: Vec<oneshot::Sender<()>>,
 }
 
 /// The last write failed.
@@ -65,6 +69,7 @@ impl<L: Ledger + Clone> Outbox<L> {
             under_way: None,
             trouble: None,
             left_behind: BTreeMap::new(),
+            barriers: Vec::new(),
             random: fastrand::Rng::new(),
         }
     }
@@ -80,12 +85,13 @@ impl<L: Ledger + Clone> Outbox<L> {
         &mut self,
         id: TargetId,
         target: &Target,
+        claim: Option<&Claim>,
         answers: (Option<Timestamp>, Option<Timestamp>),
     ) {
         let (Some(from), Some(until)) = answers else { return };
         let allowed = SignedDuration::try_from(target.polling.stale_after).unwrap_or(SignedDuration::MAX);
         if until.duration_since(from) >= allowed {
-            self.waiting.silent(id, Silence { target: target.into(), from, until });
+            self.waiting.silent(id, claim.cloned(), Silence { target: target.into(), from, until });
         }
     }
 
@@ -94,20 +100,36 @@ impl<L: Ledger + Clone> Outbox<L> {
         self.waiting.changed(target);
     }
 
-    /// Something happened.
-    pub(super) fn push(&mut self, event: Event) {
-        self.waiting.push(event);
+    /// Something happened, and was seen under a claim.
+    pub(super) fn push(&mut self, claim: Option<&Claim>, event: Event) {
+        self.waiting.push(claim.cloned(), event);
         self.count();
     }
 
+    /// AWS asks for so long a pause in a quota scope that whoever takes it over should know.
+    pub(super) fn gate(&mut self, scope: String, claim: Option<&Claim>, until: Timestamp) {
+        self.waiting.gate(scope, claim.cloned(), until);
+    }
+
+    /// Tells when all is in the store that there is now, or is refused for ever.
+    pub(super) fn tell_when_written(&mut self, barrier: oneshot::Sender<()>) {
+        self.barriers.push(barrier);
+    }
+
     /// A target has come to its end: its events say so, and nothing of it is kept.
-    pub(super) fn end(&mut self, id: TargetId, target: &Target, events: impl IntoIterator<Item = Event>) {
+    pub(super) fn end(
+        &mut self,
+        id: TargetId,
+        target: &Target,
+        claim: Option<&Claim>,
+        events: impl IntoIterator<Item = Event>,
+    ) {
         for waiting in self.all_mut() {
             waiting.drop_state(id);
         }
-        self.waiting.end(target.into());
+        self.waiting.end(target.into(), claim.cloned());
         for event in events {
-            self.waiting.push(event);
+            self.waiting.push(claim.cloned(), event);
         }
         self.count();
     }
@@ -121,10 +143,16 @@ impl<L: Ledger + Clone> Outbox<L> {
 
     /// What is not written yet of a target that had gone and has come back, or was not when the store was
     /// read: nothing in the store is newer.
-    pub(super) fn come_back(&mut self, key: &TargetKey, target: TargetId) -> Option<SavedState> {
+    pub(super) fn come_back(
+        &mut self,
+        key: &TargetKey,
+        target: TargetId,
+        claim: Option<&Claim>,
+    ) -> Option<SavedState> {
         // Where several have it they agree, for nothing happens to what is gone.
-        let unwritten = self.all_mut().filter_map(|waiting| waiting.come_back(key, target)).last();
-        unwritten.or_else(|| self.left_behind.remove(key))
+        let unwritten = self.all_mut().filter_map(|waiting| waiting.come_back(key, target, claim)).last();
+        let written = self.left_behind.remove(key).filter(|gone| gone.claim.as_ref() == claim);
+        unwritten.or_else(|| Some(written?.state))
     }
 
     /// Another generation has taken over. The store is read anew for the next.
@@ -143,19 +171,21 @@ impl<L: Ledger + Clone> Outbox<L> {
         if self.under_way.is_some() || self.trouble.as_ref().is_some_and(|trouble| trouble.retry_at > now) {
             return;
         }
-        let flush = now >= self.flush_at;
+        let flush = now >= self.flush_at || !self.barriers.is_empty();
         if flush {
             self.flush_at = now + FLUSH;
         }
+        let barriers = std::mem::take(&mut self.barriers);
         if self.waiting.is_empty() || (!flush && !self.waiting.is_urgent()) {
+            barriers.into_iter().for_each(open);
             return;
         }
         // Together with something else it costs next to nothing to write who answered.
         let content = std::mem::take(&mut self.waiting);
-        let batch = content.batch(snapshot);
+        let batches = Arc::new(content.batches(snapshot));
         let ledger = self.ledger.clone();
-        let outcome = Box::pin(async move { ledger.commit(Arc::new(vec![batch])).await.map(drop) });
-        self.under_way = Some(Write { outcome, content });
+        let outcome = Box::pin(async move { ledger.commit(batches).await });
+        self.under_way = Some(Write { outcome, content, barriers });
     }
 
     /// Waits until there may be something to begin. May be dropped at any time.
@@ -164,15 +194,27 @@ impl<L: Ledger + Clone> Outbox<L> {
             return sleep_until(self.trouble.as_ref().map_or(self.flush_at, |t| t.retry_at)).await;
         };
         let outcome = write.outcome.as_mut().await;
-        let Write { content, .. } = self.under_way.take().expect("it has just ended");
+        let Write { content, mut barriers, .. } = self.under_way.take().expect("it has just ended");
         match outcome {
-            Ok(()) => self.succeeded(content),
-            Err(error) => self.failed(content, &error),
+            Ok(committed) => {
+                self.succeeded(content, &committed);
+                barriers.into_iter().for_each(open);
+            }
+            Err(error) => {
+                self.failed(content, &error);
+                self.barriers.append(&mut barriers);
+            }
         }
         self.count();
     }
 
-    fn succeeded(&mut self, content: Waiting) {
+    fn succeeded(&mut self, content: Waiting, committed: &Committed) {
+        for claim in &committed.fenced {
+            tracing::warn!(
+                %claim,
+                "what was seen under a lease that another replica holds now is not written: that one finds out anew"
+            );
+        }
         self.left_behind.extend(content.into_gone());
         if self.trouble.take().is_some() {
             tracing::info!("the store can be written again");
@@ -220,4 +262,9 @@ impl<L: Ledger + Clone> Outbox<L> {
     fn count(&self) {
         self.metrics.store_pending(self.len());
     }
+}
+
+/// Who waits may have gone: the daemon is ending.
+fn open(barrier: oneshot::Sender<()>) {
+    let _ = barrier.send(());
 }

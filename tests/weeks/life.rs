@@ -150,6 +150,7 @@ impl Life {
             kept,
             now: self.around.clock.now(),
             done,
+            written: oneshot::channel().0,
         };
         {
             let sky = &mut *self.aws.sky();

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use super::super::saved::saved;
-use crate::model::{Event, Snapshot, Succession, TargetId};
+use crate::model::{Claim, Event, Snapshot, Succession, TargetId};
 use crate::store::{Batch, SavedState, Silence, TargetKey};
 
 /// From so many waiting events on, those of one resource become one: some 5 MB of them. What is lost by
@@ -15,8 +17,8 @@ pub(in crate::tracker) const MANY: usize = 10_000;
 /// target which has gone is kept here.
 #[derive(Default)]
 pub(super) struct Waiting {
-    /// In the order in which they happened.
-    events: Vec<Event>,
+    /// In the order in which they happened, each with the claim under which it was seen.
+    events: Vec<(Option<Claim>, Event)>,
     /// So many of them, from the first, were in a write that failed. They may be in the log, so they stay
     /// as they are.
     tried: usize,
@@ -25,16 +27,20 @@ pub(super) struct Waiting {
     /// Targets that have answered since it was last written that they did.
     answered: BTreeSet<TargetId>,
     /// Silences that have ended, each of a target of which something else is known since.
-    silences: Vec<Silence>,
+    silences: Vec<(Option<Claim>, Silence)>,
     /// Targets that have changed or answered, and have gone from the configuration since, with what was known of them.
     gone: BTreeMap<TargetKey, Gone>,
     /// Targets that have come to their end, of which nothing is to be kept. What is known of one that has
     /// come back since is written after.
-    ended: BTreeSet<TargetKey>,
+    ended: BTreeMap<TargetKey, Option<Claim>>,
+    /// Until when nothing may be sent in quota scopes, by their keys.
+    gates: BTreeMap<String, (Option<Claim>, Timestamp)>,
 }
 
-struct Gone {
-    state: SavedState,
+/// What was known of a target that has gone.
+pub(super) struct Gone {
+    pub(super) state: SavedState,
+    pub(super) claim: Option<Claim>,
     is_changed: bool,
 }
 
@@ -45,7 +51,7 @@ impl Waiting {
 
     /// Whether it is more than who has answered.
     pub(super) fn is_urgent(&self) -> bool {
-        !self.changed.is_empty() || !self.gone.is_empty() || !self.ended.is_empty()
+        !(self.changed.is_empty() && self.gone.is_empty() && self.ended.is_empty() && self.gates.is_empty())
     }
 
     /// How many events.
@@ -62,41 +68,66 @@ impl Waiting {
     }
 
     /// Beyond so many that cannot be written, what is lost is a gap in a picture.
-    pub(super) fn silent(&mut self, target: TargetId, silence: Silence) {
+    pub(super) fn silent(&mut self, target: TargetId, claim: Option<Claim>, silence: Silence) {
         if self.silences.len() < MANY {
-            self.silences.push(silence);
+            self.silences.push((claim, silence));
             self.changed.insert(target);
         }
     }
 
-    pub(super) fn push(&mut self, event: Event) {
+    pub(super) fn push(&mut self, claim: Option<Claim>, event: Event) {
         let full = self.events.len() >= MANY;
         let of = |event: &Event| (event.account.id, event.probe, event.transition.resource);
-        let same = |earlier: &&mut Event| of(earlier) == of(&event) && earlier.region == event.region;
+        let same = |(under, earlier): &&mut (Option<Claim>, Event)| {
+            of(earlier) == of(&event) && earlier.region == event.region && *under == claim
+        };
         match self.events[self.tried..].iter_mut().rev().filter(|_| full).find(same) {
-            Some(earlier) => earlier.absorb(event),
-            None => self.events.push(event),
+            Some((_, earlier)) => earlier.absorb(event),
+            None => self.events.push((claim, event)),
         }
     }
 
-    pub(super) fn batch(&self, snapshot: &Snapshot) -> Batch {
-        let key = |id: TargetId| TargetKey::from(snapshot.fleet.target(id));
+    /// Nothing may be sent in a quota scope until then.
+    pub(super) fn gate(&mut self, scope: String, claim: Option<Claim>, until: Timestamp) {
+        self.gates.insert(scope, (claim, until));
+    }
+
+    /// All of it, by the claim that it is written under.
+    pub(super) fn batches(&self, snapshot: &Snapshot) -> Vec<Batch> {
+        let mut batches: BTreeMap<Option<&Claim>, Batch> = BTreeMap::new();
+        let fleet = &snapshot.fleet;
+        let key = |id: TargetId| TargetKey::from(fleet.target(id));
+        let claim = |id: TargetId| fleet.claim(fleet.target(id));
         let state = |id: TargetId| &snapshot.targets[id.0 as usize];
-        let changed = self.changed.iter().map(|&id| (key(id), saved(state(id))));
-        let answered = self.answered.difference(&self.changed);
-        let answered = answered.filter_map(|&id| Some((key(id), state(id).last_success?)));
-        let gone = |is_changed| self.gone.iter().filter(move |(_, gone)| gone.is_changed == is_changed);
-        let gone_changed = gone(true).map(|(key, gone)| (key.clone(), gone.state.clone()));
-        let gone_answered =
-            gone(false).filter_map(|(key, gone)| Some((key.clone(), gone.state.last_success?)));
-        Batch {
-            states: changed.chain(gone_changed).collect(),
-            events: self.events.clone(),
-            answered: answered.chain(gone_answered).collect(),
-            silences: self.silences.clone(),
-            ended: self.ended.iter().cloned().collect(),
-            ..Batch::default()
+        for &id in &self.changed {
+            batches.entry(claim(id)).or_default().states.push((key(id), saved(state(id))));
         }
+        for &id in self.answered.difference(&self.changed) {
+            let at = state(id).last_success.map(|at| (key(id), at));
+            batches.entry(claim(id)).or_default().answered.extend(at);
+        }
+        for (key, Gone { state, claim, is_changed }) in &self.gone {
+            let batch = batches.entry(claim.as_ref()).or_default();
+            if *is_changed {
+                batch.states.push((key.clone(), state.clone()));
+            } else {
+                batch.answered.extend(state.last_success.map(|at| (key.clone(), at)));
+            }
+        }
+        for (claim, event) in &self.events {
+            batches.entry(claim.as_ref()).or_default().events.push(event.clone());
+        }
+        for (claim, silence) in &self.silences {
+            batches.entry(claim.as_ref()).or_default().silences.push(silence.clone());
+        }
+        for (key, claim) in &self.ended {
+            batches.entry(claim.as_ref()).or_default().ended.push(key.clone());
+        }
+        for (scope, (claim, until)) in &self.gates {
+            batches.entry(claim.as_ref()).or_default().gates.push((scope.clone(), Some(*until)));
+        }
+        let under = |(claim, batch): (Option<&Claim>, Batch)| Batch { claim: claim.cloned(), ..batch };
+        batches.into_iter().map(under).collect()
     }
 
     /// Takes back what comes before all that has been waiting since.
@@ -109,6 +140,9 @@ impl Waiting {
         self.changed.append(&mut earlier.changed);
         self.answered.append(&mut earlier.answered);
         self.ended.append(&mut earlier.ended);
+        for (scope, gate) in earlier.gates {
+            self.gates.entry(scope).or_insert(gate);
+        }
         for (key, gone) in earlier.gone {
             let later = self.gone.entry(key).or_insert(Gone { is_changed: false, ..gone });
             later.is_changed |= gone.is_changed;
@@ -122,9 +156,9 @@ impl Waiting {
     }
 
     /// A target has come to its end.
-    pub(super) fn end(&mut self, key: TargetKey) {
+    pub(super) fn end(&mut self, key: TargetKey, claim: Option<Claim>) {
         self.gone.remove(&key);
-        self.ended.insert(key);
+        self.ended.insert(key, claim);
     }
 
     /// Gives everybody the place that it has in the next fleet, and keeps what was known of who has none.
@@ -135,22 +169,32 @@ impl Waiting {
                     targets.insert(now);
                     continue;
                 }
-                let key = TargetKey::from(before.fleet.target(id));
-                let state = || saved(&before.targets[id.0 as usize]);
-                let gone = self.gone.entry(key).or_insert_with(|| Gone { state: state(), is_changed });
+                let target = before.fleet.target(id);
+                let gone = self.gone.entry(target.into()).or_insert_with(|| Gone {
+                    state: saved(&before.targets[id.0 as usize]),
+                    claim: before.fleet.claim(target).cloned(),
+                    is_changed,
+                });
                 gone.is_changed |= is_changed;
             }
         }
     }
 
     /// What was known of the targets that are gone.
-    pub(super) fn into_gone(self) -> impl Iterator<Item = (TargetKey, SavedState)> {
-        self.gone.into_iter().map(|(key, gone)| (key, gone.state))
+    pub(super) fn into_gone(self) -> impl Iterator<Item = (TargetKey, Gone)> {
+        self.gone.into_iter()
     }
 
-    /// A target that had gone is here again.
-    pub(super) fn come_back(&mut self, key: &TargetKey, target: TargetId) -> Option<SavedState> {
-        let Gone { state, is_changed } = self.gone.remove(key)?;
+    /// A target that had gone is here again. Under another claim it begins with what is stored: somebody else
+    /// may have had it meanwhile.
+    pub(super) fn come_back(
+        &mut self,
+        key: &TargetKey,
+        target: TargetId,
+        claim: Option<&Claim>,
+    ) -> Option<SavedState> {
+        let is_same = self.gone.get(key).is_some_and(|gone| gone.claim.as_ref() == claim);
+        let Gone { state, is_changed, .. } = is_same.then(|| self.gone.remove(key)).flatten()?;
         if is_changed {
             self.changed.insert(target)
         } else {

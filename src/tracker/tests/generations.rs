@@ -31,8 +31,15 @@ impl Stage {
         let generation = self.look.borrow().fleet.generation.next();
         let (done, heard) = tokio::sync::oneshot::channel();
         let fleet = Arc::new(Fleet { generation, ..fleet });
-        let adoption =
-            Adoption { fleet, succession: Arc::new(succession), ended, kept, now: at(second), done };
+        let adoption = Adoption {
+            fleet,
+            succession: Arc::new(succession),
+            ended,
+            kept,
+            now: at(second),
+            done,
+            written: tokio::sync::oneshot::channel().0,
+        };
         self.adoptions.send(adoption).await.unwrap();
         heard.await.unwrap();
     }
