@@ -1,12 +1,13 @@
 //! The validated configuration: what the rest of regwatch may rely on.
 //!
 //! `yaml` makes a tree of the text, each node with its place; `section` and `value` take it apart;
-//! `polling`, `limits`, `store`, `identity`, `account`, `organization`, `events` and `log` each know one part
-//! of the file, and `file` the whole.
+//! `polling`, `limits`, `store` with `postgres`, `identity`, `account`, `organization`, `events` and `log` each
+//! know one part of the file, and `file` the whole. `database` reads the URL of one.
 //! All note what is wrong in one report and go on, so that every mistake is told in one go. `fleet`
 //! turns the outcome into targets and quota scopes. `web` is a file of its own, read in the same way.
 
 mod account;
+mod database;
 mod events;
 #[cfg(test)]
 mod example;
@@ -39,6 +40,7 @@ use std::time::Duration;
 
 use crate::model::{Account, Polling, Region};
 
+pub use self::database::{DatabaseHost, DatabaseUrl};
 pub use self::events::{Source, Webhook, parse_webhook_url};
 pub use self::filter::{LogFilter, ParseLogFilterError};
 pub use self::fleet::Rosters;
@@ -46,7 +48,7 @@ pub use self::mistake::{ConfigError, ConfigErrors, Mistake, Warning};
 pub use self::on::On;
 pub use self::organization::{Organization, Rule, UnitPath};
 pub use self::pattern::Pattern;
-pub use self::postgres::{DatabaseHost, DatabaseUrl, Postgres, TlsMode};
+pub use self::postgres::{Postgres, TlsMode};
 pub use self::role_arn::{ParseRoleArnError, RoleArn};
 pub use self::store::Store;
 pub use self::web::{ClientAuth, ClientCa, PasswordHash, Tls, Web};

@@ -5,14 +5,17 @@
 //!
 //! `sqlite` and `postgres` are the engines and all that knows SQL, `engine` is either, and `row` and `record`
 //! are what both read; `lock` keeps a second daemon from the file; `house` keeps the event log within its
-//! bounds; `history` is what became of targets over time, `members` who belongs to each organization, and
-//! `leases` who of the replicas may do what.
+//! bounds; `ledger` is what the tracker writes, `history` what became of targets over time, `members` who
+//! belongs to each organization, `leases` who of the replicas may do what, and `follow` how one hears of what
+//! others write.
 
 mod engine;
 mod error;
+mod follow;
 mod history;
 mod house;
 mod leases;
+mod ledger;
 mod lock;
 mod members;
 mod postgres;
@@ -22,7 +25,6 @@ mod row;
 mod sqlite;
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,24 +32,22 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval};
 
 pub use self::error::{OpenError, StoreError, Trouble};
+pub use self::follow::Changes;
 pub use self::history::{History, Silence, Step};
 pub use self::leases::{LeaseState, Leases, LiveReplica, Replica, Roll};
+pub use self::ledger::{Batch, Committed, Ledger};
 pub use self::members::SavedRoster;
+pub use self::postgres::{Refusal, Step as SchemaStep};
 pub use self::query::EventQuery;
 
 use self::engine::Engine;
 use self::lock::Lock;
 use self::postgres::Postgres;
-pub use self::postgres::{Refusal, Step as SchemaStep};
 use self::sqlite::Sqlite;
 use crate::config;
-use crate::model::{AccountId, Claim, Details, Entry, Event, Probe, Region, ResourceState, Target};
-
-/// How often it is looked what others have written.
-const FOLLOW: Duration = Duration::from_secs(1);
+use crate::model::{AccountId, Claim, Details, Entry, Probe, Region, ResourceState, Target};
 
 /// What names a target across restarts and configurations.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,68 +79,6 @@ pub struct SavedState {
     pub modified_at: Option<Timestamp>,
     /// When it last answered.
     pub last_success: Option<Timestamp>,
-}
-
-/// What is written in one transaction, all of it or nothing. Writing it twice is the same as once: the
-/// outcome of a write that failed may be unknown.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Batch {
-    /// States that take the place of what was kept.
-    pub states: Vec<(TargetKey, SavedState)>,
-    /// Events to append to the log, in this order.
-    pub events: Vec<Event>,
-    /// Targets that answered, with nothing new, and when.
-    pub answered: Vec<(TargetKey, Timestamp)>,
-    /// Silences that have ended.
-    pub silences: Vec<Silence>,
-    /// Targets that are not watched any more, and of which no state is kept but what comes with this batch.
-    pub ended: Vec<TargetKey>,
-    /// Until when nothing may be sent in a quota scope, by its name; `None` where something may again.
-    pub gates: Vec<(String, Option<Timestamp>)>,
-    /// What it is written under, where several replicas share the store. Without a claim it is always
-    /// written.
-    pub claim: Option<Claim>,
-}
-
-impl Batch {
-    /// Whether there is nothing to write.
-    pub fn is_empty(&self) -> bool {
-        let Self { states, events, answered, silences, ended, gates, claim: _ } = self;
-        states.is_empty()
-            && events.is_empty()
-            && answered.is_empty()
-            && silences.is_empty()
-            && ended.is_empty()
-            && gates.is_empty()
-    }
-}
-
-/// What has become of the batches of a transaction that succeeded.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Committed {
-    /// The claims that are stale: what came under them was left out, for another replica holds what they
-    /// were to, and finds out by itself.
-    pub fenced: Vec<Claim>,
-}
-
-/// What has become of the states that are kept since a revision: a number that each write raises.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Changes {
-    /// Up to which revision this is.
-    pub revision: u64,
-    /// Whether these are all of the states, and what is not among them is not kept.
-    pub is_whole: bool,
-    /// States that are other than before.
-    pub states: Vec<(TargetKey, SavedState)>,
-    /// Targets of which nothing is kept any more.
-    pub ended: Vec<TargetKey>,
-}
-
-/// Where the tracker writes.
-pub trait Ledger: Send + Sync + 'static {
-    /// Writes batches in one transaction, in their order: all of them or none, but for those whose claim is
-    /// stale.
-    fn commit(&self, batches: Arc<Vec<Batch>>) -> impl Future<Output = Result<Committed, StoreError>> + Send;
 }
 
 /// How much of the event log is kept.
@@ -210,8 +148,12 @@ impl Store {
         lock: Option<Arc<Lock>>,
         settings: &config::Store,
     ) -> Result<Self, OpenError> {
-        let path = settings.path.clone().unwrap_or_default();
-        let latest = engine.latest().await.map_err(|source| OpenError::Refused { path, source })?;
+        let latest = engine.latest().await.map_err(|source| match &engine {
+            Engine::Postgres(engine) => engine.closed(source).into(),
+            Engine::Sqlite(_) => {
+                OpenError::Refused { path: settings.path.clone().unwrap_or_default(), source }
+            }
+        })?;
         Ok(Self {
             engine,
             latest: Arc::new(watch::Sender::new(latest)),
@@ -239,31 +181,6 @@ impl Store {
         self.latest.subscribe()
     }
 
-    /// Keeps [`Store::latest`] up with what others write, where others can; ends only when it is dropped.
-    pub async fn follow(&self) {
-        let mut ticks = interval(FOLLOW);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut is_failing = false;
-        while self.engine.is_shared() {
-            ticks.tick().await;
-            let latest = self.engine.latest().await;
-            match &latest {
-                Ok(latest) => {
-                    self.tell(*latest);
-                    if is_failing {
-                        tracing::info!("the store can be followed again");
-                    }
-                }
-                Err(error) if is_failing => tracing::debug!(%error, "the store still cannot be followed"),
-                Err(error) => {
-                    tracing::warn!(%error, "the store cannot be followed: sinks and streams hear of nothing");
-                }
-            }
-            is_failing = latest.is_err();
-        }
-        std::future::pending().await
-    }
-
     /// Tells of entries that have become durable.
     fn tell(&self, now: u64) {
         self.latest.send_if_modified(|latest| {
@@ -271,14 +188,6 @@ impl Store {
             *latest = now.max(*latest);
             has_grown
         });
-    }
-
-    /// What has become of the states that are kept since a revision; of all of them without one.
-    ///
-    /// # Errors
-    /// If the store cannot be read.
-    pub async fn states_since(&self, revision: Option<u64>) -> Result<Changes, StoreError> {
-        self.engine.states_since(revision).await
     }
 
     /// Until when nothing may be sent in quota scopes, by their names, where that is after a time; none in

@@ -15,6 +15,17 @@ pub struct Replica {
     pub name: Arc<str>,
 }
 
+impl Replica {
+    /// This run of the program; without a name it is called as the host is.
+    pub fn of_this_run(name: Option<Arc<str>>) -> Self {
+        let host = || {
+            let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+            Some(name.trim()).filter(|name| !name.is_empty()).unwrap_or("regwatch").into()
+        };
+        Self { id: ReplicaId::random(), name: name.unwrap_or_else(host) }
+    }
+}
+
 /// What is known of all leases and replicas, in one look.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Roll {

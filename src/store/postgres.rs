@@ -30,16 +30,22 @@ pub use self::refusal::Refusal;
 pub use self::schema::Step;
 
 use self::pool::Pool;
+use super::StoreError;
 
 /// The longest that a renewal of leases may take: after it there is time for another before they expire.
 const LEASES: Duration = Duration::from_secs(3);
 
-/// The longest that anything else may take.
+/// The longest that anything else may take, but for what is long by nature.
 const LIMIT: Duration = Duration::from_secs(10);
+
+/// The longest that reading all states may take: 100,000 targets take some seconds.
+const WHOLE: Duration = Duration::from_secs(60);
 
 /// A database at work. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Postgres {
+    /// Where it is, for people.
+    at: Arc<str>,
     pool: Arc<Pool>,
     /// A connection for leases alone: whatever the others wait for, they are renewed.
     leases: Arc<Pool>,
@@ -50,6 +56,11 @@ pub(super) struct Postgres {
 }
 
 impl Postgres {
+    /// What to say of trouble at the start.
+    pub(super) fn closed(&self, source: StoreError) -> Refusal {
+        Refusal::Closed { at: self.at.to_string(), source }
+    }
+
     /// Parts from the server.
     pub(super) async fn close(&self) {
         self.pool.close().await;

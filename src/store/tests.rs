@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::model::{Account, EventId, Resource, ResourceReading, Status, Transition, TransitionKind};
+use crate::model::{Account, Event, EventId, Resource, ResourceReading, Status, Transition, TransitionKind};
 
 mod memory;
 mod opening;

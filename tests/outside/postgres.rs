@@ -5,6 +5,7 @@ mod fencing;
 mod following;
 mod leases;
 mod opening;
+mod pooler;
 mod releases;
 pub(crate) mod server;
 mod shared;

@@ -20,6 +20,17 @@ pub(super) struct Content<'b> {
     pub(super) gates: Vec<(&'b str, Option<Timestamp>)>,
 }
 
+impl Batch {
+    /// About how many rows it is.
+    pub(super) fn rows(&self) -> u32 {
+        let Self { states, events, answered, silences, ended, gates, claim: _ } = self;
+        // A target has up to three resources.
+        let rows =
+            4 * states.len() + events.len() + answered.len() + silences.len() + ended.len() + gates.len();
+        u32::try_from(rows).unwrap_or(u32::MAX)
+    }
+}
+
 impl<'b> Content<'b> {
     pub(super) fn of(batches: &[&'b Batch]) -> Self {
         let ended: BTreeSet<_> = batches.iter().flat_map(|batch| &batch.ended).collect();

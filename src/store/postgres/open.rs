@@ -27,6 +27,7 @@ impl Postgres {
         let opened = within(LIMIT, async { Ok(place.open(&address).await) }).await;
         opened.unwrap_or_else(|error| Err(place.closed(error)))?;
         Ok(Self {
+            at: place.at.into(),
             pool: Arc::new(Pool::new(Arc::clone(&address), settings.pool)),
             leases: Arc::new(Pool::new(address, 1)),
             form: known(steps),

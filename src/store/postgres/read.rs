@@ -9,7 +9,7 @@ use sqlx::{Postgres as Database, QueryBuilder, Row as _};
 use super::column::written;
 use super::pool::Mode;
 use super::trouble::{Failed, within};
-use super::{LIMIT, Postgres};
+use super::{LIMIT, Postgres, WHOLE};
 use crate::model::{Entry, Region, Word};
 use crate::store::row::{Cells, Fields, nanoseconds, part, signed, unsigned};
 use crate::store::{Changes, EventQuery, SavedState, StoreError, TargetKey, record};
@@ -32,7 +32,7 @@ impl Postgres {
 
     /// What has become of the states since a revision.
     pub(in crate::store) async fn states_since(&self, since: Option<u64>) -> Result<Changes, StoreError> {
-        within(LIMIT, async {
+        within(WHOLE, async {
             let mut session = self.pool.begin(Mode::Read).await?;
             let ledger = sqlx::query("SELECT revision, forgotten FROM ledger")
                 .persistent(false)

@@ -1,5 +1,7 @@
 //! What is written: batches of the tracker, and how far the sinks have come.
 
+use std::time::Duration;
+
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 
@@ -14,6 +16,10 @@ use crate::model::Claim;
 use crate::store::row::{signed, unsigned};
 use crate::store::{Batch, Committed, StoreError};
 
+/// What each row may take besides: some ten times what it does. What has gathered while the database was
+/// away would otherwise never be written.
+const ROW: Duration = Duration::from_millis(1);
+
 /// Raises the revision, and keeps all other writers out until the transaction ends.
 const LOCK: &str = "UPDATE ledger SET revision = revision + 1 RETURNING sequence, revision";
 
@@ -21,7 +27,8 @@ impl Postgres {
     /// Writes those batches whose claims hold, and tells which do not, and the number of the latest entry
     /// then.
     pub(in crate::store) async fn commit(&self, batches: &[Batch]) -> Result<(Committed, u64), StoreError> {
-        within(LIMIT, async {
+        let rows = batches.iter().map(Batch::rows).sum();
+        within(LIMIT + ROW.saturating_mul(rows), async {
             let mut session = self.pool.begin(Mode::Write).await?;
             let claims = batches.iter().filter_map(|batch| batch.claim.as_ref()).collect();
             let fenced = stale(&mut session, claims).await?;

@@ -142,7 +142,11 @@ impl Server {
 
     /// One of its programs, run by who may.
     fn tool(name: &str) -> Command {
-        let path = installed(name);
+        Self::unprivileged(&installed(name))
+    }
+
+    /// A program that root may not run, run by who may.
+    pub(crate) fn unprivileged(path: &Path) -> Command {
         if !is_root() {
             return Command::new(path);
         }
@@ -226,7 +230,7 @@ fn installed(name: &str) -> PathBuf {
     newest.unwrap_or_else(|| name.into())
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("it is bound").port()
 }

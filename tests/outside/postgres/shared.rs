@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use regwatch::model::{Resource, Status};
 use regwatch::store::{Batch, EventQuery, Ledger};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::*;
 use crate::place::Place;
-use crate::store::{event, numbers};
+use crate::store::{at, event, key, log, numbers, silence, state};
 
 /// Who writes, how often, and how many events each time.
 const WRITERS: u64 = 12;
@@ -73,6 +75,47 @@ async fn no_reader_ever_passes_over_an_entry() {
             assert_eq!(order, *mine, "what one has written is in its order");
         }
     }
+}
+
+#[tokio::test]
+async fn thousands_of_rows_are_one_write() {
+    // More than two statements take.
+    const MANY: u64 = 12_000;
+    let place = Place::new().await;
+    let store = place.open().await;
+    let three = [Resource::Account, Resource::Iam, Resource::Timestream].map(|r| (r, Status::Active));
+    let states: Vec<_> = (1..=MANY).map(|number| (key(number), state(&three, 1))).collect();
+    let batch = Batch {
+        states: states.clone(),
+        events: (1..=MANY).map(|number| event(number, 1)).collect(),
+        silences: (1..=MANY).map(|number| silence(number, 1, 2)).collect(),
+        ..Batch::default()
+    };
+    let answered = (1..=MANY).map(|number| (key(number), at(2))).collect();
+    let ended = (1..=MANY).map(key).collect();
+    let batches = [
+        ("new", batch.clone()),
+        ("the same again", batch),
+        ("answered", Batch { answered, ..Batch::default() }),
+        ("ended", Batch { ended, ..Batch::default() }),
+    ];
+    for (what, batch) in batches {
+        let began = Instant::now();
+        store.commit(Arc::new(vec![batch])).await.unwrap();
+        println!("{MANY} targets, {what}: {} ms", began.elapsed().as_millis());
+        let found = store.states().await.unwrap();
+        match what {
+            "ended" => assert_eq!(found, []),
+            "answered" => assert!(found.iter().all(|(_, state)| state.last_success == Some(at(2)))),
+            _ => assert_eq!(found, states),
+        }
+    }
+    let accounts: Vec<_> = log(&store).await.into_iter().map(|entry| entry.event.account.id).collect();
+    assert_eq!(
+        accounts,
+        (1..=MANY).map(crate::store::account).collect::<Vec<_>>(),
+        "in the order of the batch"
+    );
 }
 
 #[tokio::test]
