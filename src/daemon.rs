@@ -9,6 +9,7 @@ mod generation;
 mod loops;
 mod once;
 mod reload;
+mod replicas;
 mod sinks;
 mod tasks;
 
@@ -38,10 +39,11 @@ use crate::store::Store;
 use crate::tracker::{self, Tracker, restore};
 
 use self::announcement::announce;
-use self::discovered::Found;
+use self::discovered::{Found, watched};
 use self::generation::{Generations, Lasting};
 pub use self::loops::Loops;
 pub use self::once::{Ended, Polled, poll_once};
+use self::replicas::{Keeping, Replicas};
 use self::sinks::Ready;
 use self::tasks::{all, named, unasked, within};
 
@@ -86,6 +88,8 @@ pub struct Daemon {
     lasting: Lasting,
     fleet: Arc<Fleet>,
     found: Found,
+    replicas: Option<Replicas>,
+    keeping: Option<Keeping>,
     outcomes: mpsc::Receiver<Outcome>,
     trigger: Trigger,
     requests: Requests,
@@ -110,9 +114,12 @@ impl Daemon {
         let listed_at: Vec<_> =
             kept.iter().map(|(name, saved)| (Arc::clone(name), saved.listed_at)).collect();
         let rosters: Rosters = kept.into_iter().map(|(name, saved)| (name, saved.roster)).collect();
-        let fleet = Arc::new(config.fleet_with(aws.region(), &rosters));
         let liveness = Arc::new(Liveness::new());
-        let metrics = Arc::new(Metrics::new().with_door(door.gauges()));
+        let (replicas, keeping) = Replicas::open(&config, &store, &liveness).unzip();
+        let shards = replicas.as_ref().map(Replicas::shards);
+        let fleet = Arc::new(watched(config.fleet_with(aws.region(), &rosters), shards.as_ref()));
+        let meters = keeping.as_ref().map(|keeping: &Keeping| &keeping.meters);
+        let metrics = Arc::new(Metrics::new().with_door(door.gauges()).with_leases(meters));
         metrics.config_loaded(clock.now());
         let mut snapshot = Snapshot::new(Arc::clone(&fleet), clock.now());
         let known = restore(&mut snapshot, store.states().await?);
@@ -156,7 +163,8 @@ impl Daemon {
             clock,
             anchor,
         });
-        let around = Arc::new(Surroundings { prober, reports, liveness, clock, anchor });
+        let held = replicas.as_ref().map(Replicas::held);
+        let around = Arc::new(Surroundings { prober, reports, liveness, clock, anchor, held });
         // One at a time: a reload begins when the one before is done.
         let (to_tracker, tracker_adoptions) = mpsc::channel(1);
         let (to_broker, broker_adoptions) = mpsc::channel(1);
@@ -187,6 +195,8 @@ impl Daemon {
             lasting,
             fleet,
             found: Found::new(rosters),
+            replicas,
+            keeping,
             outcomes,
             trigger,
             requests,
@@ -223,7 +233,8 @@ impl Daemon {
         let [stop_broker, stop_http] = [(); 2].map(|()| CancellationToken::new());
         let (store, announcer) = (lasting.store.clone(), lasting.announcer.clone());
         let sinks = self.sinks.start(Arc::clone(&lasting.metrics)).await;
-        let mut generations = Generations::start(lasting, fleet, self.found, self.outcomes, sinks);
+        let mut generations =
+            Generations::start(lasting, fleet, self.found, self.replicas, self.outcomes, sinks);
         let mut recording = JoinSet::new();
         recording.spawn(named("tracker", tracker.run(self.received, self.tracker_adoptions)));
         let broker = broker.run(self.broker_adoptions, stop_broker.clone());
@@ -231,6 +242,15 @@ impl Daemon {
         let mut serving = JoinSet::new();
         let server = server.serve(stop_http.clone().cancelled_owned(), grace);
         serving.spawn(named("HTTP server", server));
+        let mut keeping = JoinSet::new();
+        let stop_keeping = CancellationToken::new();
+        if let Some(Keeping { keeper, .. }) = self.keeping {
+            keeping.spawn(named("keeper of leases", keeper.run(stop_keeping.clone(), grace)));
+            let (store, stop) = (store.clone(), stop_keeping.clone());
+            keeping.spawn(named("reader of what others write", async move {
+                stop.run_until_cancelled(store.follow()).await;
+            }));
+        }
         let mut informing = JoinSet::new();
         if let Some(informant) = self.informant {
             informing.spawn(named("informant of the service manager", informant.run()));
@@ -241,6 +261,7 @@ impl Daemon {
             ended = unasked(&mut recording) => return Err(ended),
             ended = unasked(&mut serving) => return Err(ended),
             ended = unasked(&mut informing) => return Err(ended),
+            ended = unasked(&mut keeping) => return Err(ended),
             () = stop => {}
         }
 
@@ -250,13 +271,19 @@ impl Daemon {
         // Nobody waits for a reload that will not come.
         drop(requests);
         let deadline = Instant::now() + grace;
+        // First, so that whatever ends from here on is handed over as soon as it has written what it had.
+        stop_keeping.cancel();
         // From here on only tasks hold senders of reports, so the channel closes when the last has ended.
-        let (mut pollers, mut sinks) = generations.end();
+        let (mut pollers, mut sinks, replicas) = generations.end();
         within(deadline, &mut pollers, "calls in flight").await?;
         stop_broker.cancel();
         all(&mut recording).await?;
+        if let Some(replicas) = replicas {
+            replicas.let_go_of_all().await;
+        }
         sinks.drain();
         within(deadline, sinks.tasks(), "deliveries to sinks").await?;
+        all(&mut keeping).await?;
         stop_http.cancel();
         all(&mut serving).await?;
         store.close().await;

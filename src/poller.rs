@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use crate::clock::Clock;
+use crate::lease::Held;
 use crate::liveness::{Liveness, Loop, Promise};
 use crate::model::{Failure, FailureReason, Pacing, Phase, Poll, Reading, Report, Scope, ScopeId, TargetId};
 use crate::probe::{Asked, Prober};
@@ -37,6 +38,9 @@ const IN_FLIGHT: (f64, f64) = (2.0, 64.0);
 /// timeout that can be configured, and the rest for a slot, when thousands of other targets hang.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
+/// How soon is looked again whether a lease is certain. Most likely the scope has gone by then.
+const UNCERTAIN: Duration = Duration::from_secs(1);
+
 /// What all pollers share for as long as the process lives.
 #[derive(Debug)]
 pub struct Surroundings<P> {
@@ -51,6 +55,9 @@ pub struct Surroundings<P> {
     /// The origin of every target's cadence, the same for all generations: an unchanged target keeps its
     /// place in time.
     pub anchor: Instant,
+    /// What this replica holds; `None` where there is but one. A poller whose claim is not certain any more
+    /// begins nothing, even before it hears that its scope has gone: the process may have been stopped.
+    pub held: Option<watch::Receiver<Arc<Held>>>,
 }
 
 /// The loop of one quota scope.
@@ -190,7 +197,9 @@ impl<P: Prober> Poller<P> {
     fn turn(&mut self) {
         let now = Instant::now();
         let around = Arc::clone(&self.around);
-        if let Some((due, session)) = self.under_way.next_ready() {
+        if !self.may_call(now) {
+            self.pace.hold_until(now + UNCERTAIN);
+        } else if let Some((due, session)) = self.under_way.next_ready() {
             let permit = self.pace.start(now);
             self.calls += 1;
             // Its own copy, or a call that hangs would keep a whole fleet of long ago in memory.
@@ -202,6 +211,13 @@ impl<P: Prober> Poller<P> {
             let work = Work::SigningIn(Box::pin(async move { around.prober.sign_in(&target).await }));
             self.under_way.begin(Due { target: id, at }, work);
         }
+    }
+
+    /// Whether nobody else may be calling in the scope.
+    fn may_call(&self, now: Instant) -> bool {
+        let Some(held) = &self.around.held else { return true };
+        let claim = self.assignment.fleet.claims.get(&self.scope);
+        claim.is_none_or(|claim| held.borrow().is_certain_of(claim, now))
     }
 
     /// Does what follows from the end of a step, and returns what has to be waited for.

@@ -46,6 +46,7 @@ pub(crate) async fn play(
         liveness: Arc::new(Liveness::new()),
         clock: Clock::starting_at(now()),
         anchor: Instant::now(),
+        held: None,
     });
     let mut pollers = JoinSet::new();
     for scope in 0..scopes {

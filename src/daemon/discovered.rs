@@ -14,10 +14,11 @@ use tokio::time::Instant;
 use super::announcement::warn_of_small_quotas;
 use super::generation::Generations;
 use super::reload::Next;
+use super::replicas::Replicas;
 use crate::aws::Needed;
 use crate::config::{Config, Organization, Rosters};
 use crate::discovery::Outcome;
-use crate::model::{AccountId, Fleet, Listing, Report, Succession, TargetId, Turnover};
+use crate::model::{AccountId, Fleet, Listing, Report, Shards, Succession, TargetId, Turnover};
 use crate::store::{SavedState, StoreError, TargetKey};
 
 /// How soon is tried again what could not be done.
@@ -154,11 +155,19 @@ impl Generations {
         }
     }
 
+    /// Watches what this replica holds now.
+    pub(super) async fn deal_anew(&mut self) {
+        self.found.due = Some(Instant::now());
+        self.catch_up().await;
+    }
+
     async fn regenerate(&mut self, config: Arc<Config>) -> Result<(), StoreError> {
         let (before, rosters) = (Arc::clone(&self.fleet), self.found.rosters.clone());
         let (asked, region) = (Arc::clone(&config), self.lasting.aws.region().clone());
+        let shards = self.replicas.as_ref().map(Replicas::shards);
         let made = spawn_blocking(move || {
-            let fleet = Fleet { generation: before.generation.next(), ..asked.fleet_with(&region, &rosters) };
+            let fleet = watched(asked.fleet_with(&region, &rosters), shards.as_ref());
+            let fleet = Fleet { generation: before.generation.next(), ..fleet };
             let succession = Succession::between(&before, &fleet, &HashSet::new());
             let needed = Needed::of(&asked, &fleet);
             (fleet, succession, needed)
@@ -199,6 +208,14 @@ impl Generations {
     /// The configuration in force.
     pub(super) fn config(&self) -> Arc<Config> {
         Arc::clone(&self.lasting.applied.borrow())
+    }
+}
+
+/// What a replica watches of a fleet: all of it where there is but one.
+pub(super) fn watched(fleet: Fleet, shards: Option<&Shards>) -> Fleet {
+    match shards {
+        Some(shards) => fleet.part(shards),
+        None => fleet,
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use super::discovered::Found;
 use super::loops::Loops;
 use super::reload::{Fresh, Next};
+use super::replicas::Replicas;
 use super::sinks::Sinks;
 use super::tasks::unasked;
 use crate::aws::{self, Aws};
@@ -52,6 +53,8 @@ pub(super) struct Generations {
     pub(super) fleet: Arc<Fleet>,
     pub(super) sinks: Sinks,
     pub(super) found: Found,
+    /// This replica among others; `None` where there is but one.
+    pub(super) replicas: Option<Replicas>,
     outcomes: mpsc::Receiver<Outcome>,
     loops: Loops<AwsProber, AwsDirectory>,
 }
@@ -62,13 +65,14 @@ impl Generations {
         lasting: Lasting,
         fleet: Arc<Fleet>,
         found: Found,
+        replicas: Option<Replicas>,
         outcomes: mpsc::Receiver<Outcome>,
         sinks: Sinks,
     ) -> Self {
         let config = Arc::clone(&lasting.applied.borrow());
         let (around, listing) = (Arc::clone(&lasting.around), Arc::clone(&lasting.listing));
         let loops = Loops::start(around, listing, &config, &fleet, fastrand::Rng::new());
-        Self { lasting, fleet, sinks, found, outcomes, loops }
+        Self { lasting, fleet, sinks, found, replicas, outcomes, loops }
     }
 
     /// Reads the configuration anew whenever it is asked to, and goes along with what is found in
@@ -81,6 +85,7 @@ impl Generations {
                 ended = unasked(self.sinks.tasks()) => return ended,
                 Some(request) = requests.next() => request.answer(self.reload().await),
                 Some(outcome) = self.outcomes.recv() => self.listed(outcome).await,
+                () = dealt_anew(&mut self.replicas) => self.deal_anew().await,
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => self.catch_up().await,
             }
         }
@@ -139,13 +144,27 @@ impl Generations {
         if let Some(webhooks) = webhooks {
             self.sinks.adopt(webhooks).await;
             self.lasting.metrics.config_loaded(now);
+            if let Some(replicas) = &self.replicas {
+                replicas.adopt(&config);
+            }
             self.lasting.applied.send_replace(config);
+        }
+        if let Some(replicas) = &mut self.replicas {
+            replicas.let_go(&self.fleet, all_written);
         }
         Ok(())
     }
 
     /// Tells the loops to stop. What is left are the tasks, to be joined in their order.
-    pub(super) fn end(self) -> (JoinSet<Option<String>>, Sinks) {
-        (self.loops.end(), self.sinks)
+    pub(super) fn end(self) -> (JoinSet<Option<String>>, Sinks, Option<Replicas>) {
+        (self.loops.end(), self.sinks, self.replicas)
+    }
+}
+
+/// Waits until this replica holds something else; for ever where it is alone.
+async fn dealt_anew(replicas: &mut Option<Replicas>) {
+    match replicas {
+        Some(replicas) => replicas.changed().await,
+        None => std::future::pending().await,
     }
 }

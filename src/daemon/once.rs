@@ -120,7 +120,7 @@ pub async fn poll_once(
     }
     let mut tally = Tally::new(snapshot);
     let prober = AwsProber::new(aws, credentials);
-    let around = Arc::new(Surroundings { prober, reports, liveness, clock, anchor });
+    let around = Arc::new(Surroundings { prober, reports, liveness, clock, anchor, held: None });
     let (assignment, _released) = assignment(config, Arc::clone(&fleet), Arc::default(), Arc::default());
     let (orders, _) = watch::channel(Orders { assignment, is_settled: true });
     // What finding the accounts took is taken off what there is for asking for them.

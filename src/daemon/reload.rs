@@ -7,11 +7,13 @@ use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
 use super::announcement::warn_of_small_quotas;
+use super::discovered::watched;
 use super::generation::{Generations, Lasting};
+use super::replicas::Replicas;
 use super::sinks::Opened;
 use crate::aws::{Chains, Needed};
 use crate::config::{Config, Rosters, Warning};
-use crate::model::{Fleet, Region, Succession};
+use crate::model::{Fleet, Region, Shards, Succession};
 use crate::reload::Refused;
 use crate::service::Phase;
 use crate::store::{SavedState, TargetKey};
@@ -80,10 +82,11 @@ impl Generations {
         let known = store.rosters().await.map_err(|error| refused(&error.into()))?;
         let known = known.into_iter().map(|(name, saved)| (name, saved.roster));
         let rosters: Rosters = known.chain(self.found.rosters.clone()).collect();
+        let shards = self.replicas.as_ref().map(Replicas::shards);
         // Tens of thousands of accounts take a while, and nobody else should wait for it.
         let read = spawn_blocking({
             let before = Arc::clone(&before);
-            move || read(&path, &before, &fleet, &region, rosters)
+            move || read(&path, &before, &fleet, &region, rosters, shards.as_ref())
         });
         let Read { config, warnings, fleet, succession, redefined, needed, rosters } =
             read.await.map_err(|panic| refused(&panic.into()))?.map_err(|error| refused(&error))?;
@@ -123,10 +126,12 @@ fn read(
     fleet: &Fleet,
     region: &Region,
     mut rosters: Rosters,
+    shards: Option<&Shards>,
 ) -> anyhow::Result<Read> {
     let (config, warnings) = Config::load(path)?;
     rosters.retain(|name, _| config.organizations.iter().any(|organization| organization.name == *name));
-    let next = Fleet { generation: fleet.generation.next(), ..config.fleet_with(region, &rosters) };
+    let next = watched(config.fleet_with(region, &rosters), shards);
+    let next = Fleet { generation: fleet.generation.next(), ..next };
     let redefined = config.redefined(before);
     let succession = Succession::between(fleet, &next, &redefined);
     let needed = Needed::of(&config, &next);

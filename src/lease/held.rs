@@ -31,6 +31,12 @@ impl Held {
         self.tenures.get(lease).is_some_and(|tenure| now < tenure.certain_until)
     }
 
+    /// Whether this replica holds a lease under this claim at this moment and nobody else can.
+    pub fn is_certain_of(&self, claim: &Claim, now: Instant) -> bool {
+        let tenure = self.tenures.get(&claim.lease).filter(|tenure| tenure.epoch == claim.epoch);
+        tenure.is_some_and(|tenure| now < tenure.certain_until)
+    }
+
     /// The claim to write under, for as long as the lease is held: whoever writes late is refused by the store.
     pub fn claim(&self, lease: &Lease) -> Option<Claim> {
         let Tenure { epoch, .. } = self.tenures.get(lease)?;

@@ -109,7 +109,8 @@ impl Life {
             clock,
             anchor,
         };
-        let around = Arc::new(Surroundings { prober: aws.clone(), reports, liveness, clock, anchor });
+        let around =
+            Arc::new(Surroundings { prober: aws.clone(), reports, liveness, clock, anchor, held: None });
         let (polling, listing) = (Arc::clone(&around), Arc::new(listing));
         let loops = Loops::start(polling, listing, &config, &fleet, Rng::with_seed(seed));
         let mut tasks = JoinSet::new();

@@ -180,6 +180,7 @@ pub(super) fn surroundings(prober: Scripted, reports: mpsc::Sender<Report>) -> A
         liveness: Arc::new(Liveness::new()),
         clock: Clock::starting_at(Timestamp::UNIX_EPOCH),
         anchor: Instant::now(),
+        held: None,
     })
 }
 

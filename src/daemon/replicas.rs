@@ -1,0 +1,125 @@
+//! This replica among those that share a store: what it may watch now, and letting go of what it may not.
+
+use std::sync::Arc;
+
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::config::Config;
+use crate::lease::{Held, Keeper, LetGo};
+use crate::liveness::Liveness;
+use crate::metrics::LeaseMeters;
+use crate::model::{Claim, Fleet, Lease, Shards};
+use crate::store::{Replica, Store};
+
+/// This replica among those that share a store.
+pub(super) struct Replicas {
+    held: watch::Receiver<Arc<Held>>,
+    let_go: LetGo,
+    /// What this replica can do, for whoever keeps its leases.
+    known: watch::Sender<Arc<[Lease]>>,
+    /// How many shards there are.
+    count: u16,
+    letting_go: JoinSet<()>,
+}
+
+/// The loop that keeps the leases of this replica, and its instruments.
+pub(super) struct Keeping {
+    pub(super) keeper: Keeper<Store>,
+    pub(super) meters: LeaseMeters,
+}
+
+impl Replicas {
+    /// This replica, which holds nothing yet; `None` where the store is not shared.
+    pub(super) fn open(config: &Config, store: &Store, liveness: &Arc<Liveness>) -> Option<(Self, Keeping)> {
+        let settings = config.store.postgres.as_ref()?;
+        let me = Replica::of_this_run(settings.replica.clone());
+        let (known, can) = watch::channel(Self::leases(settings.shards, config));
+        let meters = LeaseMeters::new();
+        let leases = Arc::new(store.clone());
+        let (keeper, let_go) = Keeper::new(leases, me, settings.lease, can, meters.clone(), liveness);
+        let (held, count) = (keeper.held(), settings.shards);
+        let replicas = Self { held, let_go, known, count, letting_go: JoinSet::new() };
+        Some((replicas, Keeping { keeper, meters }))
+    }
+
+    /// What is held, to look at.
+    pub(super) fn held(&self) -> watch::Receiver<Arc<Held>> {
+        self.held.clone()
+    }
+
+    /// What there is to hold under a configuration.
+    fn leases(count: u16, config: &Config) -> Arc<[Lease]> {
+        let sinks = config.webhooks.iter().map(|webhook| Lease::Sink(Arc::clone(&webhook.name)));
+        (0..count).map(Lease::Shard).chain(sinks).chain([Lease::House]).collect()
+    }
+
+    /// Another configuration is in force.
+    pub(super) fn adopt(&self, config: &Config) {
+        let leases = Self::leases(self.count, config);
+        self.known.send_if_modified(|known| {
+            let is_other = *known != leases;
+            *known = leases;
+            is_other
+        });
+    }
+
+    /// Waits until something else is held than when it was last looked at. May be dropped at any time.
+    pub(super) async fn changed(&mut self) {
+        // While it ends, nobody keeps leases any more, and what is held changes no more.
+        if self.held.changed().await.is_err() {
+            std::future::pending().await
+        }
+    }
+
+    /// The shards in which calls may be begun now.
+    pub(super) fn shards(&self) -> Shards {
+        let now = Instant::now();
+        let held = self.held.borrow();
+        let held = held.tenures().filter_map(|(lease, tenure)| match lease {
+            Lease::Shard(shard) if !tenure.is_going && now < tenure.certain_until => {
+                Some((*shard, tenure.epoch))
+            }
+            _ => None,
+        });
+        Shards { count: self.count, held: held.collect() }
+    }
+
+    /// Lets go of all that is going, now that nothing is written any more.
+    pub(super) async fn let_go_of_all(mut self) {
+        self.letting_go.shutdown().await;
+        let going: Vec<Claim> = self.held.borrow().claims().collect();
+        for claim in going {
+            // Who keeps the leases may have ended, without any of them left.
+            let _ = self.let_go.send(claim).await;
+        }
+    }
+
+    /// Lets go of the shards that are going, once all is written that was seen under them. The fleet in force
+    /// has none of them any more.
+    pub(super) fn let_go(&mut self, fleet: &Fleet, written: oneshot::Receiver<()>) {
+        while self.letting_go.try_join_next().is_some() {}
+        let is_used = |claim: &Claim| fleet.claims.values().any(|used| used == claim);
+        let going: Vec<Claim> = self
+            .held
+            .borrow()
+            .tenures()
+            .filter(|(lease, tenure)| matches!(lease, Lease::Shard(_)) && tenure.is_going)
+            .map(|(lease, tenure)| Claim { lease: lease.clone(), epoch: tenure.epoch })
+            .filter(|claim| !is_used(claim))
+            .collect();
+        if going.is_empty() {
+            return;
+        }
+        let let_go = self.let_go.clone();
+        self.letting_go.spawn(async move {
+            // Without an answer the tracker has ended, and what it had is written or lost; the leases expire.
+            if written.await.is_ok() {
+                for claim in going {
+                    let _ = let_go.send(claim).await;
+                }
+            }
+        });
+    }
+}
