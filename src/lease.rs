@@ -238,6 +238,7 @@ impl<L: Leases> Keeper<L> {
             tracing::info!("the store answers again, and leases are renewed");
         }
         self.next_round = now + self.terms.round();
+        self.held.touch(self.terms.certain_until(sent));
         let mine = roll.leases.iter().filter(|state| state.holder == Some(self.me.id));
         let mine: BTreeSet<_> =
             mine.map(|state| Claim { lease: state.lease.clone(), epoch: state.epoch }).collect();

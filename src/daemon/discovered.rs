@@ -3,7 +3,7 @@
 //! The configuration stays as it is, and nothing is read anew from any file: only who is watched changes.
 //! Nothing here can be refused. What cannot be done now, because the store cannot be read, is done later.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::aws::Needed;
 use crate::config::{Config, Organization, Rosters};
 use crate::discovery::Outcome;
 use crate::model::{AccountId, Fleet, Listing, Report, Shards, Succession, TargetId, Turnover};
-use crate::store::{SavedState, StoreError, TargetKey};
+use crate::store::{SavedRoster, SavedState, StoreError, TargetKey};
 
 /// How soon is tried again what could not be done.
 const RETRY: Duration = Duration::from_secs(5);
@@ -103,10 +103,12 @@ impl Generations {
         let turnover = roster.take(listing, at);
         log_turnover(&organization.name, listing, &turnover, is_first);
         let (store, name) = (&self.lasting.store, &organization.name);
+        let listed = self.fleet.organizations.iter().find(|listed| listed.name == *name);
+        let claim = listed.and_then(|listed| self.fleet.claims.get(&listed.scope));
         let is_kept = turnover.is_empty() && !self.found.unsaved.contains(name);
         let saved = match is_kept {
-            true => store.note_listing(name, at, None).await,
-            false => store.save_roster(name, at, roster, None).await,
+            true => store.note_listing(name, at, claim).await,
+            false => store.save_roster(name, at, roster, claim).await,
         };
         match saved {
             Ok(()) => {
@@ -131,6 +133,7 @@ impl Generations {
     /// Lets go of those whose grace is over, and makes the fleet that the rosters ask for.
     pub(super) async fn catch_up(&mut self) {
         let (config, now) = (self.config(), self.lasting.around.clock.now());
+        let fleet = Arc::clone(&self.fleet);
         for organization in &config.organizations {
             let Some(roster) = self.found.rosters.get_mut(&organization.name) else { continue };
             let over = roster.end(organization.grace, now);
@@ -141,7 +144,9 @@ impl Generations {
                     "accounts have come to their end"
                 );
                 self.found.ending.extend(over);
-                self.found.unsaved.insert(Arc::clone(&organization.name));
+                if is_listed_in(&fleet, &organization.name) {
+                    self.found.unsaved.insert(Arc::clone(&organization.name));
+                }
                 self.found.due = Some(Instant::now());
             }
         }
@@ -155,10 +160,53 @@ impl Generations {
         }
     }
 
-    /// Watches what this replica holds now.
+    /// Watches what this replica holds now. Who has left an organization and still has a state in the store
+    /// may be of a shard whose holder could not tell the end any more, so the end is still to be told.
     pub(super) async fn deal_anew(&mut self) {
+        for (name, saved) in self.found_by_all().await {
+            let roster = self.found.rosters.entry(name).or_default();
+            let known: HashSet<_> = roster.members().map(|(id, _)| id).collect();
+            let left =
+                saved.roster.members().filter(|(id, member)| member.left_at.is_some() && !known.contains(id));
+            roster.extend(left.map(|(id, member)| (id, member.clone())));
+        }
         self.found.due = Some(Instant::now());
         self.catch_up().await;
+    }
+
+    /// Takes over who belongs to the organizations that other replicas list.
+    pub(super) async fn hear_of_others(&mut self) {
+        let (config, now) = (self.config(), self.lasting.around.clock.now());
+        let grace =
+            |name: &Arc<str>| config.organizations.iter().find(|one| one.name == *name).map(|one| one.grace);
+        for (name, SavedRoster { mut roster, .. }) in self.found_by_all().await {
+            let Some(grace) = grace(&name) else { continue };
+            // Each replica tells the end of those that it watches, and has told it of these.
+            roster.end(grace, now);
+            if !is_listed_in(&self.fleet, &name) && self.found.rosters.get(&name) != Some(&roster) {
+                self.found.rosters.insert(name, roster);
+                self.found.due = Some(Instant::now());
+            }
+        }
+        if self.found.due.is_some() {
+            self.catch_up().await;
+        }
+    }
+
+    /// The organizations of the configuration as the store has them; none while it cannot be read.
+    async fn found_by_all(&self) -> BTreeMap<Arc<str>, SavedRoster> {
+        let config = self.config();
+        match self.lasting.store.rosters().await {
+            Ok(mut kept) => {
+                kept.retain(|name, _| config.organizations.iter().any(|one| one.name == *name));
+                kept
+            }
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::debug!(error, "who other replicas have found cannot be read");
+                BTreeMap::new()
+            }
+        }
     }
 
     async fn regenerate(&mut self, config: Arc<Config>) -> Result<(), StoreError> {
@@ -209,6 +257,11 @@ impl Generations {
     pub(super) fn config(&self) -> Arc<Config> {
         Arc::clone(&self.lasting.applied.borrow())
     }
+}
+
+/// Whether this replica lists an organization. Where there is but one, it lists all.
+fn is_listed_in(fleet: &Fleet, organization: &str) -> bool {
+    fleet.organizations.iter().any(|listed| *listed.name == *organization)
 }
 
 /// What a replica watches of a fleet: all of it where there is but one.

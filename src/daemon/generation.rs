@@ -7,10 +7,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::discovered::Found;
 use super::loops::Loops;
@@ -30,6 +31,9 @@ use crate::reload::{Refused, Requests};
 use crate::service::Announcer;
 use crate::store::Store;
 use crate::tracker;
+
+/// How often it is looked whom other replicas have found in organizations.
+const HEAR_OF_OTHERS: Duration = Duration::from_secs(10);
 
 /// What a generation needs, and does not change with it.
 pub(super) struct Lasting {
@@ -78,6 +82,8 @@ impl Generations {
     /// Reads the configuration anew whenever it is asked to, and goes along with what is found in
     /// organizations. Ends only when a loop or a sink has ended unasked.
     pub(super) async fn follow(&mut self, requests: &mut Requests) -> anyhow::Error {
+        let mut looks = interval(HEAR_OF_OTHERS);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let next = self.found.next_turn(&self.config(), self.lasting.around.clock.now());
             tokio::select! {
@@ -86,6 +92,7 @@ impl Generations {
                 Some(request) = requests.next() => request.answer(self.reload().await),
                 Some(outcome) = self.outcomes.recv() => self.listed(outcome).await,
                 () = dealt_anew(&mut self.replicas) => self.deal_anew().await,
+                _ = looks.tick(), if self.replicas.is_some() => self.hear_of_others().await,
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => self.catch_up().await,
             }
         }

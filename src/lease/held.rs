@@ -11,6 +11,7 @@ use crate::model::{Claim, Epoch, Lease};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Held {
     tenures: BTreeMap<Lease, Tenure>,
+    in_touch_until: Option<Instant>,
 }
 
 /// The time for which something is held.
@@ -26,6 +27,12 @@ pub struct Tenure {
 }
 
 impl Held {
+    /// Whether the others count this replica in: it has reached the store within the time of a lease. One that
+    /// has nothing to hold is in touch as well.
+    pub fn is_in_touch(&self, now: Instant) -> bool {
+        self.in_touch_until.is_some_and(|until| now < until)
+    }
+
     /// Whether this replica holds a lease at this moment and nobody else can.
     pub fn is_certain(&self, lease: &Lease, now: Instant) -> bool {
         self.tenures.get(lease).is_some_and(|tenure| now < tenure.certain_until)
@@ -73,6 +80,11 @@ impl Held {
 
     pub(super) fn get(&self, lease: &Lease) -> Option<&Tenure> {
         self.tenures.get(lease)
+    }
+
+    /// The store has heard of this replica.
+    pub(super) fn touch(&mut self, until: Instant) {
+        self.in_touch_until = Some(until);
     }
 
     /// Holds a lease under another epoch than ever before.
