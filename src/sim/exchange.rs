@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::header;
 use hyper::http::request::Parts;
 use jiff::Timestamp;
 
@@ -71,8 +72,23 @@ pub(super) fn answer(shared: &Shared, parts: &Parts, body: &[u8]) -> (Reply, Del
         }
     };
     let answered = None;
-    let number = state.record.add(Call { at: now, operation, caller, about, region, outcome, answered });
+    let number = state.record.add(Call {
+        at: now,
+        operation,
+        caller,
+        app: app(parts),
+        about,
+        region,
+        outcome,
+        answered,
+    });
     (reply, delivery, Some(number))
+}
+
+/// The app name of an SDK.
+fn app(parts: &Parts) -> Option<Box<str>> {
+    let agents = parts.headers.get("x-amz-user-agent").or_else(|| parts.headers.get(header::USER_AGENT))?;
+    agents.to_str().ok()?.split(' ').find_map(|word| word.strip_prefix("app/")).map(Into::into)
 }
 
 /// The account that the input names.

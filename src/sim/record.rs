@@ -18,6 +18,8 @@ pub struct Call {
     pub operation: Operation,
     /// Whose credentials called; `None` where that was not established.
     pub caller: Option<AccountId>,
+    /// What the caller calls itself in `User-Agent`: the value of `AWS_SDK_UA_APP_ID`.
+    pub app: Option<Box<str>>,
     /// The account asked about: the role's for `AssumeRole`, the named one or the caller's for the others.
     pub about: Option<AccountId>,
     /// The region that the signature names.

@@ -44,6 +44,10 @@ mod states;
 #[path = "../support/store.rs"]
 mod store;
 mod tidy;
+#[path = "../support/truth.rs"]
+mod truth;
+#[path = "../support/turmoil.rs"]
+mod turmoil;
 #[path = "../support/watch.rs"]
 mod watch;
 mod webhook;

@@ -34,6 +34,7 @@ mod proxy;
 #[expect(dead_code, reason = "what is judged here needs less of it than the integration tests")]
 #[path = "../support/receiver.rs"]
 mod receiver;
+mod replicas;
 #[path = "../support/scene.rs"]
 mod scene;
 mod scripts;
@@ -48,6 +49,11 @@ mod snapshot;
 #[path = "../support/store.rs"]
 mod store;
 mod systemd;
+#[expect(dead_code, reason = "what one daemon shows is looked at by the integration tests")]
+#[path = "../support/truth.rs"]
+mod truth;
+#[path = "../support/turmoil.rs"]
+mod turmoil;
 #[path = "../support/watch.rs"]
 mod watch;
 mod webhook;

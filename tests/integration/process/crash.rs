@@ -1,23 +1,20 @@
 //! Killed again and again at random moments, it misses no change, tells none twice under two names,
 //! invents none, and keeps their order.
 
-mod truth;
-
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Duration;
 
 use regwatch::clock::Clock;
-use regwatch::model::Region;
-use regwatch::sim::{Control, GovCloudState, Quota, Registration, RegistrationStatus, Service, World};
+use regwatch::sim::{Quota, Service, World};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use self::truth::{Shown, Truth};
 use super::{PATIENCE, Running, file, regwatch_as_hub};
 use crate::harness::{Aws, hub, hub_id, id, identities, member};
 use crate::page::Page;
 use crate::receiver::Receiver;
+use crate::truth::{Shown, Truth};
+use crate::turmoil::keep_changing;
 
 const REGION: &str = "us-east-1";
 const MEMBERS: u64 = 40;
@@ -46,7 +43,7 @@ async fn a_daemon_that_is_killed_again_and_again_misses_no_change() {
     let config = file(&config(&folder.path().join("regwatch.db"), &receiver.url));
 
     let mut changing = JoinSet::new();
-    changing.spawn(keep_changing(aws.control.clone()));
+    changing.spawn(keep_changing(aws.control.clone(), MEMBERS, REGION, LASTS));
     let mut random = fastrand::Rng::new();
     let mut shown = Shown::default();
     let mut kills = 0;
@@ -124,46 +121,4 @@ impl Running {
         let page = Page::of(&self.client, &self.url).await;
         page.sum(r#"regwatch_events_pending{sink="receiver"}"#) + page.sum("regwatch_store_pending_events")
     }
-}
-
-/// Makes something else of each registration and each GovCloud account now and then, for ever.
-async fn keep_changing(control: Control) {
-    let mut random = fastrand::Rng::new();
-    // When, whose, what, and which of the states it is in now: at first the one that `member` gives it.
-    let mut due: BTreeSet<(Duration, u64, usize, bool)> = BTreeSet::new();
-    for number in 1..=MEMBERS {
-        for govcloud in [false, true] {
-            due.insert((Duration::from_millis(random.u64(..LASTS.end)), number, 0, govcloud));
-        }
-    }
-    while let Some((at, number, state, govcloud)) = due.pop_first() {
-        sleep(at.saturating_sub(control.now())).await;
-        let count = if govcloud { GOVCLOUD.len() } else { registrations().len() };
-        let state = (state + random.usize(1..count)) % count;
-        if govcloud {
-            control.set_govcloud(id(number), GOVCLOUD[state]);
-        } else {
-            let registration = registrations().swap_remove(state);
-            control.set_registration(id(number), &Region::new(REGION), Some(registration));
-        }
-        let at = control.now() + Duration::from_millis(random.u64(LASTS));
-        due.insert((at, number, state, govcloud));
-    }
-}
-
-const GOVCLOUD: [Option<GovCloudState>; 5] = [
-    Some(GovCloudState::Active),
-    Some(GovCloudState::Suspended),
-    Some(GovCloudState::Closed),
-    Some(GovCloudState::PendingActivation),
-    None,
-];
-
-fn registrations() -> Vec<Registration> {
-    vec![
-        Registration::new(RegistrationStatus::Success),
-        Registration::new(RegistrationStatus::Pending),
-        Registration::iam_failure("the role is gone"),
-        Registration::timestream_failure("the table is gone"),
-    ]
 }

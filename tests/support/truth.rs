@@ -13,12 +13,12 @@ use crate::receiver::Request;
 /// What the daemon showed while nothing waited for its store: no kill may take that away. Of each resource,
 /// when the call was made that told, and the word for its state.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Shown(BTreeMap<String, BTreeSet<(Timestamp, String)>>);
+pub(crate) struct Shown(BTreeMap<String, BTreeSet<(Timestamp, String)>>);
 
 impl Shown {
     /// Takes in a page. What waits is counted before it is shown, and is the last thing to be written: where
     /// nothing waits, all that stands above is in the store.
-    pub(super) fn take(&mut self, page: &Page) {
+    pub(crate) fn take(&mut self, page: &Page) {
         if page.value("regwatch_store_pending_events") != Some(0.0) {
             return;
         }
@@ -64,34 +64,34 @@ fn timestamp(seconds: &str) -> Timestamp {
 }
 
 /// What the simulated AWS and the test know.
-pub(super) struct Truth {
-    pub(super) changes: Vec<Change>,
-    pub(super) shown: Shown,
+pub(crate) struct Truth {
+    pub(crate) changes: Vec<Change>,
+    pub(crate) shown: Shown,
     /// When the simulation began: what its offsets count from.
-    pub(super) began: Timestamp,
+    pub(crate) began: Timestamp,
 }
 
 /// How what was told compares with what happened.
 #[derive(Debug, Default)]
-pub(super) struct Verdict {
+pub(crate) struct Verdict {
     /// States that the daemon showed when they were in its store.
-    pub(super) visible: usize,
+    pub(crate) visible: usize,
     /// Events, repeats not counted.
-    pub(super) delivered: usize,
-    pub(super) repeated: usize,
+    pub(crate) delivered: usize,
+    pub(crate) repeated: usize,
     /// States that had to be told, and were not.
-    pub(super) lost: Vec<String>,
+    pub(crate) lost: Vec<String>,
     /// What was shown or told and did not happen, or was told twice, or in another order.
-    pub(super) wrong: Vec<String>,
+    pub(crate) wrong: Vec<String>,
     /// Resources whose last event does not tell of their last state.
-    pub(super) unsettled: usize,
+    pub(crate) unsettled: usize,
 }
 
 /// What a resource was from when on.
 type States = Vec<(Duration, &'static str)>;
 
 impl Truth {
-    pub(super) fn judge(&self, requests: &[Request]) -> Verdict {
+    pub(crate) fn judge(&self, requests: &[Request]) -> Verdict {
         let mut verdict = Verdict::default();
         let received: Vec<Value> = requests.iter().map(Request::json).collect();
         let told = self.told(&received, &mut verdict);
