@@ -4,12 +4,15 @@ use std::process::Command;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::harness::KEY;
 use crate::postgres::server::Server;
 use crate::program::Program;
 use crate::proxy::Proxy;
+
+/// The longest that a start may take, all tries together.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// What happens to a replica, or to the database of all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +76,17 @@ impl Replica {
         command.env("AWS_ACCESS_KEY_ID", KEY.0).env("AWS_SECRET_ACCESS_KEY", KEY.1);
         command.args(["run", "--web.listen-address", "127.0.0.1:0", "--config.file"]);
         command.arg(self.folder.path().join("config.yaml"));
-        self.program = Some(Program::start(&mut command, "listening for HTTP").await);
+        // As a service manager does it: while the database cannot be reached, a start fails.
+        let began = Instant::now();
+        self.program = loop {
+            match Program::try_start(&mut command, "listening for HTTP").await {
+                Ok(program) => break Some(program),
+                Err(program) => {
+                    assert!(began.elapsed() < PATIENCE, "{} does not start:\n{}", self.name, program.log())
+                }
+            }
+            sleep(Duration::from_millis(200)).await;
+        };
     }
 
     /// Lets something happen to it.
