@@ -37,7 +37,7 @@
 //! | 0, pure | [`model`]: the values; [`schedule`]: the decisions; [`clock`]: wall time; [`liveness`]: whether the loops turn |
 //! | 1 | [`config`]: the file, validated, and the fleet that it names; [`reload`]: the wish to read it anew |
 //! | 2, edges | [`aws`]: clients and credentials; [`probe`]: the calls; [`store`]: what outlives the process; [`sink`]: where events go; [`metrics`]: the page; [`http`]: the server, its door, the pages and the API |
-//! | 3 | [`poller`], [`discovery`] and [`tracker`]: the loops that ask AWS, for states and for accounts, and the one that keeps what they tell; [`lease`]: the loop that keeps what one replica at a time may do |
+//! | 3 | [`poller`], [`discovery`] and [`tracker`]: the loops that ask AWS, for states and for accounts, and the one that keeps what they tell; [`lease`]: the loop that keeps what one replica at a time may do; [`mirror`]: the one that knows what the others hold |
 //! | 4 | [`service`]: what the service manager is told; [`daemon`]: wiring, supervision, the ordered end |
 //! | 5 | [`telemetry`]: the log; [`cli`]: what a person types |
 //! | beside | [`sim`]: a simulated AWS, for the tests and the demo |
@@ -64,6 +64,7 @@ pub mod http;
 pub mod lease;
 pub mod liveness;
 pub mod metrics;
+pub mod mirror;
 pub mod model;
 pub mod poller;
 pub mod probe;

@@ -40,6 +40,8 @@ pub enum Loop {
     },
     /// What keeps the leases of this replica.
     Leases,
+    /// What follows the part of the fleet that other replicas hold.
+    Mirror,
 }
 
 impl fmt::Display for Loop {
@@ -47,6 +49,7 @@ impl fmt::Display for Loop {
         let caller = match self {
             Self::Tracker => return f.write_str("tracker"),
             Self::Leases => return f.write_str("keeper of leases"),
+            Self::Mirror => return f.write_str("mirror of the fleet"),
             Self::Poller { service, region, caller } => {
                 write!(f, "poller of {} in {region} ", service.as_str())?;
                 caller

@@ -17,6 +17,7 @@ mod state;
 mod status;
 mod succession;
 mod target;
+mod whole;
 mod word;
 
 pub use event::{Entry, Event, EventId, Transition, TransitionKind};
@@ -39,4 +40,5 @@ pub use target::{
     Account, AccountId, Caller, FLEETWISE_REGIONS, Fleet, Generation, ParseAccountIdError, Polling, Probe,
     Region, Scope, ScopeId, Service, Target, TargetId,
 };
+pub use whole::{Holder, Holders, Right, Whole};
 pub use word::Word;

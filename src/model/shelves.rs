@@ -34,6 +34,14 @@ impl<T> Shelves<T> {
     pub fn iter(&self) -> impl Iterator<Item = &T> + Clone {
         self.shelves.iter().flat_map(|shelf| shelf.iter())
     }
+
+    /// The places of the items that are not shared with another list.
+    pub fn unshared<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = usize> + 'a {
+        let is_shared =
+            |at: &usize| other.shelves.get(*at).is_some_and(|shelf| Arc::ptr_eq(shelf, &self.shelves[*at]));
+        let places = |at: usize| at * SHELF..at * SHELF + self.shelves[at].len();
+        (0..self.shelves.len()).filter(move |at| !is_shared(at)).flat_map(places)
+    }
 }
 
 impl<T: Clone> Shelves<T> {
@@ -105,8 +113,9 @@ mod tests {
         let before: Shelves<usize> = (0..10 * SHELF).collect();
         let mut after = before.clone();
         after[3 * SHELF] += 1;
-        let shared =
-            before.shelves.iter().zip(&after.shelves).filter(|(before, after)| Arc::ptr_eq(before, after));
-        assert_eq!(shared.count(), 9);
+        assert_eq!(after.unshared(&before).collect::<Vec<_>>(), Vec::from_iter(3 * SHELF..4 * SHELF));
+        assert_eq!(before.clone().unshared(&before).count(), 0);
+        let shorter: Shelves<usize> = (0..SHELF + 1).collect();
+        assert_eq!(shorter.unshared(&before).count(), SHELF + 1);
     }
 }

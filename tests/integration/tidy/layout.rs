@@ -9,7 +9,7 @@ const LAYERS: [&[&str]; 6] = [
     &["model", "schedule", "clock", "liveness"],
     &["config", "reload"],
     &["aws", "probe", "store", "sink", "metrics", "http"],
-    &["poller", "discovery", "tracker", "lease"],
+    &["poller", "discovery", "tracker", "lease", "mirror"],
     &["service", "daemon"],
     &["telemetry", "cli", "main"],
 ];

@@ -1,0 +1,478 @@
+use std::sync::{Mutex, MutexGuard};
+
+use tokio::task::JoinSet;
+use tokio::time::{advance, sleep};
+
+use super::*;
+use crate::model::{
+    Account, AccountId, Caller, Epoch, Holder, Polling, Probe, Region, Resource, ResourceReading,
+    ResourceState, Scope, ScopeId, Service, Shards, Status, Target, TargetId, TargetState,
+};
+use crate::store::{LeaseState, LiveReplica, SavedState, TargetKey};
+
+/// How many shards there are.
+const COUNT: u16 = 4;
+
+/// A store of which the test says what it tells.
+#[derive(Clone, Default)]
+struct Script(Arc<Mutex<Told>>);
+
+#[derive(Default)]
+struct Told {
+    revision: u64,
+    states: BTreeMap<TargetKey, (u64, SavedState)>,
+    ended: BTreeMap<TargetKey, u64>,
+    gates: BTreeMap<String, Timestamp>,
+    is_away: bool,
+    hangs: bool,
+    /// Since when each reading asked.
+    asked: Vec<Option<u64>>,
+}
+
+impl Script {
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.0.lock().unwrap()
+    }
+
+    fn write(&self, account: u64, status: Status, at: Timestamp) {
+        let mut told = self.told();
+        told.revision += 1;
+        let written = (told.revision, saved(status, at));
+        told.states.insert(key(account), written);
+    }
+
+    fn end(&self, account: u64) {
+        let mut told = self.told();
+        told.revision += 1;
+        told.states.remove(&key(account));
+        let revision = told.revision;
+        told.ended.insert(key(account), revision);
+    }
+}
+
+impl Source for Script {
+    async fn states_since(&self, since: Option<u64>) -> Result<Changes, StoreError> {
+        let hangs = {
+            let mut told = self.told();
+            told.asked.push(since);
+            told.hangs
+        };
+        if hangs {
+            std::future::pending::<()>().await;
+        }
+        let told = self.told();
+        if told.is_away {
+            return Err(StoreError::Unknown { row: "any".into(), column: "any" });
+        }
+        let is_new = |revision: u64| since.is_none_or(|since| revision > since);
+        let states = told.states.iter().filter(|(_, (revision, _))| is_new(*revision));
+        let ended = told.ended.iter().filter(|(_, revision)| since.is_some() && is_new(**revision));
+        Ok(Changes {
+            revision: told.revision,
+            is_whole: since.is_none(),
+            states: states.map(|(key, (_, saved))| (key.clone(), saved.clone())).collect(),
+            ended: ended.map(|(key, _)| key.clone()).collect(),
+        })
+    }
+
+    async fn gates(&self, now: Timestamp) -> Result<BTreeMap<String, Timestamp>, StoreError> {
+        let open = self.told().gates.clone().into_iter().filter(|(_, until)| *until > now);
+        Ok(open.collect())
+    }
+}
+
+fn account_id(account: u64) -> AccountId {
+    format!("{account:012}").parse().unwrap()
+}
+
+fn key(account: u64) -> TargetKey {
+    TargetKey {
+        account: account_id(account),
+        probe: Probe::FleetWise,
+        region: Some(Region::new("us-east-1")),
+    }
+}
+
+fn resources(status: Status, since: Timestamp) -> Vec<ResourceState> {
+    vec![ResourceState { reading: ResourceReading::new(Resource::Account, status), since }]
+}
+
+fn saved(status: Status, at: Timestamp) -> SavedState {
+    SavedState {
+        resources: resources(status, at),
+        details: Default::default(),
+        created_at: None,
+        modified_at: None,
+        last_success: Some(at),
+    }
+}
+
+/// A fleet of accounts, each with a scope of its own.
+fn fleet(accounts: impl IntoIterator<Item = u64>) -> Arc<Fleet> {
+    let minute = Duration::from_mins(1);
+    let polling = Arc::new(Polling {
+        interval: minute,
+        pending_interval: minute,
+        failed_interval: minute,
+        timeout: minute,
+        stale_after: 15 * minute,
+    });
+    let mut fleet = Fleet::default();
+    for (place, id) in (0..).zip(accounts) {
+        let id = account_id(id);
+        let account = Arc::new(Account { id, name: id.to_string().into(), labels: BTreeMap::new() });
+        fleet.targets.push(Target {
+            account: Arc::clone(&account),
+            probe: Probe::FleetWise,
+            region: Some(Region::new("us-east-1")),
+            identity: "hub".into(),
+            scope: ScopeId(place),
+            polling: Arc::clone(&polling),
+        });
+        fleet.accounts.push(account);
+        fleet.scopes.push(scope(Service::FleetWise, Caller::Account(id), vec![TargetId(place)]));
+    }
+    fleet.scopes.push(scope(Service::Sts, Caller::Identity("hub".into()), Vec::new()));
+    Arc::new(fleet)
+}
+
+fn scope(service: Service, caller: Caller, targets: Vec<TargetId>) -> Scope {
+    Scope { service, caller, region: Region::new("us-east-1"), limit: 2.0, wanted: 0.1, targets }
+}
+
+/// The part of a fleet whose accounts have these ids, of a replica that holds just what they need.
+fn part(whole: &Fleet, held: &[u16]) -> Arc<Fleet> {
+    let held = held.iter().map(|&shard| (shard, Epoch(1))).collect();
+    Arc::new(whole.part(&Shards { count: COUNT, held }))
+}
+
+fn shard(whole: &Fleet, account: u64) -> u16 {
+    let shards = Shards { count: COUNT, held: BTreeMap::new() };
+    shards.of(&whole.scopes[place(whole, account).unwrap()])
+}
+
+fn place(fleet: &Fleet, account: u64) -> Option<usize> {
+    fleet.targets.iter().position(|target| target.account.id == account_id(account))
+}
+
+/// A mirror at work in a replica `a`, beside a replica `b`.
+struct Running {
+    fleet: watch::Sender<Arc<Fleet>>,
+    local: watch::Sender<Arc<Snapshot>>,
+    roll: watch::Sender<Arc<Roll>>,
+    look: watch::Receiver<Arc<Whole>>,
+    clock: Clock,
+    ids: [ReplicaId; 2],
+    liveness: Arc<Liveness>,
+    task: JoinSet<()>,
+}
+
+impl Running {
+    /// It holds these shards, and the other the rest.
+    async fn start(script: &Script, whole: &Arc<Fleet>, held: &[u16]) -> Self {
+        let clock = Clock::starting_at("2026-11-21T12:00:00Z".parse().unwrap());
+        let ids = [ReplicaId::random(), ReplicaId::random()];
+        let fleet = watch::Sender::new(Arc::clone(whole));
+        let local = watch::Sender::new(Arc::new(Snapshot::new(part(whole, held), clock.now())));
+        let roll = watch::Sender::new(Arc::new(roll(ids, ["a", "b"], held)));
+        let inputs = Inputs { fleet: fleet.subscribe(), local: local.subscribe(), roll: roll.subscribe() };
+        let liveness = Arc::new(Liveness::new());
+        let me = Replica { id: ids[0], name: "a".into() };
+        let (mirror, look) = Mirror::new(script.clone(), inputs, me, COUNT, clock, &liveness);
+        let mut task = JoinSet::new();
+        task.spawn(mirror.run());
+        let running = Self { fleet, local, roll, look, clock, ids, liveness, task };
+        running.settle().await;
+        running
+    }
+
+    /// Until everything that is due has been done.
+    async fn settle(&self) {
+        sleep(Duration::from_millis(1)).await;
+        assert_eq!(self.liveness.check(Instant::now()), Ok(()));
+    }
+
+    async fn next_reading(&self) {
+        sleep(READ).await;
+        self.settle().await;
+    }
+
+    fn whole(&self) -> Whole {
+        Whole::clone(&self.look.borrow())
+    }
+
+    fn state(&self, account: u64) -> Arc<TargetState> {
+        let whole = self.whole();
+        Arc::clone(&whole.snapshot.targets[place(&whole.snapshot.fleet, account).unwrap()])
+    }
+
+    fn status(&self, account: u64) -> Option<Status> {
+        self.state(account).resources.first().map(|state| state.reading.status)
+    }
+
+    fn holder(&self, account: u64) -> String {
+        let whole = self.whole();
+        let scope = whole.snapshot.fleet.targets[place(&whole.snapshot.fleet, account).unwrap()].scope;
+        match whole.holders.as_ref().unwrap().of(scope) {
+            Holder::Me(name) => format!("{name}, me"),
+            Holder::Other(name) => name.to_owned(),
+            Holder::Each => "each".to_owned(),
+            Holder::Nobody => "nobody".to_owned(),
+        }
+    }
+
+    fn unheard_since(&self) -> Option<Timestamp> {
+        self.whole().holders.unwrap().unheard_since
+    }
+
+    /// The replica itself hears this of an account that it holds.
+    fn hear(&self, account: u64, status: Status) {
+        let mut snapshot = Snapshot::clone(&self.local.borrow());
+        let place = place(&snapshot.fleet, account).expect("it holds it");
+        let (polls, now) = (snapshot.targets[place].polls + 1, self.clock.now());
+        snapshot.targets[place] = Arc::new(TargetState {
+            resources: resources(status, now),
+            last_attempt: Some(now),
+            last_success: Some(now),
+            polls,
+            ..TargetState::default()
+        });
+        self.local.send_replace(Arc::new(snapshot));
+    }
+}
+
+fn roll(ids: [ReplicaId; 2], names: [&str; 2], held: &[u16]) -> Roll {
+    let live = |(id, name): (ReplicaId, &str)| LiveReplica { id, name: name.into() };
+    let state = |shard| LeaseState {
+        lease: Lease::Shard(shard),
+        epoch: Epoch(1),
+        holder: Some(if held.contains(&shard) { ids[0] } else { ids[1] }),
+    };
+    Roll { replicas: ids.into_iter().zip(names).map(live).collect(), leases: (0..COUNT).map(state).collect() }
+}
+
+/// Forty accounts, and two of them that are in different shards.
+fn two_apart() -> (Arc<Fleet>, u64, u64) {
+    let whole = fleet(1..=40);
+    let other = (2..=40).find(|other| shard(&whole, *other) != shard(&whole, 1)).unwrap();
+    (whole, 1, other)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_others_write_is_seen_and_only_what_is_new_is_read() {
+    let (whole, mine, other) = two_apart();
+    let script = Script::default();
+    let then = "2026-11-21T11:00:00Z".parse().unwrap();
+    script.write(other, Status::RegistrationPending, then);
+    let running = Running::start(&script, &whole, &[shard(&whole, mine)]).await;
+    assert_eq!(running.status(other), Some(Status::RegistrationPending));
+    assert!(running.state(other).is_up(), "that it answered is what is known");
+    assert_eq!((running.holder(mine), running.holder(other)), ("a, me".into(), "b".into()));
+    assert_eq!(running.whole().snapshot.targets.len(), 40);
+
+    let now = running.clock.now();
+    script.write(other, Status::RegistrationSuccess, now);
+    running.next_reading().await;
+    assert_eq!(
+        (running.status(other), running.state(other).last_success),
+        (Some(Status::RegistrationSuccess), Some(now))
+    );
+    assert_eq!(script.told().asked, [None, Some(1)]);
+
+    let mut look = running.look.clone();
+    look.mark_unchanged();
+    sleep(Duration::from_mins(2)).await;
+    assert!(!look.has_changed().unwrap(), "nothing is shown anew where nothing is");
+    assert!((115..=125).contains(&script.told().asked.len()), "{}", script.told().asked.len());
+    assert_eq!(running.liveness.check(Instant::now()), Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_what_has_ended_nothing_is_known() {
+    let (whole, mine, other) = two_apart();
+    let script = Script::default();
+    let running = Running::start(&script, &whole, &[shard(&whole, mine)]).await;
+    script.write(other, Status::RegistrationSuccess, running.clock.now());
+    running.next_reading().await;
+    assert_eq!(running.status(other), Some(Status::RegistrationSuccess));
+    script.end(other);
+    running.next_reading().await;
+    assert_eq!(*running.state(other), TargetState::default());
+    script.told().ended.clear();
+    script.write(other, Status::RegistrationFailure, running.clock.now());
+    running.next_reading().await;
+    assert_eq!(running.status(other), Some(Status::RegistrationFailure));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_held_is_as_this_replica_knows_it_at_once() {
+    let (whole, mine, _) = two_apart();
+    let script = Script::default();
+    script.write(mine, Status::RegistrationFailure, "2026-11-21T11:00:00Z".parse().unwrap());
+    let running = Running::start(&script, &whole, &[shard(&whole, mine)]).await;
+    assert_eq!(running.status(mine), None, "the store is not asked about it");
+    script.told().hangs = true;
+    running.next_reading().await;
+    running.hear(mine, Status::RegistrationSuccess);
+    running.settle().await;
+    assert_eq!((running.status(mine), running.state(mine).polls), (Some(Status::RegistrationSuccess), 1));
+    assert!(Arc::ptr_eq(
+        &running.state(mine),
+        &running.local.borrow().targets[place(&running.local.borrow().fleet, mine).unwrap()]
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_cannot_be_read_leaves_what_was_heard_and_since_when() {
+    let (whole, mine, other) = two_apart();
+    let script = Script::default();
+    let began = "2026-11-21T12:00:00Z".parse().unwrap();
+    script.write(other, Status::RegistrationPending, began);
+    let running = Running::start(&script, &whole, &[shard(&whole, mine)]).await;
+    assert_eq!(running.unheard_since(), None);
+    running.next_reading().await;
+    script.told().is_away = true;
+    script.write(other, Status::RegistrationSuccess, began);
+    for _ in 0..5 {
+        running.next_reading().await;
+        let since = running.unheard_since().unwrap().duration_since(began).as_secs();
+        assert_eq!((since, running.status(other)), (1, Some(Status::RegistrationPending)));
+    }
+    running.hear(mine, Status::RegistrationSuccess);
+    running.settle().await;
+    assert_eq!(running.status(mine), Some(Status::RegistrationSuccess));
+    script.told().is_away = false;
+    running.next_reading().await;
+    assert_eq!((running.unheard_since(), running.status(other)), (None, Some(Status::RegistrationSuccess)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_fleet_is_shown_from_what_was_read_before() {
+    let (whole, mine, other) = two_apart();
+    let held = [shard(&whole, mine)];
+    let script = Script::default();
+    let then = "2026-11-21T11:00:00Z".parse().unwrap();
+    script.write(other, Status::RegistrationPending, then);
+    let newcomer = (41..).find(|id| shard(&fleet([*id]), *id) != held[0]).unwrap();
+    script.write(newcomer, Status::RegistrationSuccess, then);
+    let running = Running::start(&script, &whole, &held).await;
+    running.hear(mine, Status::RegistrationSuccess);
+    running.settle().await;
+    script.told().is_away = true;
+    advance(Duration::from_mins(1)).await;
+
+    let next = fleet((2..=40).rev().chain([newcomer, mine]).filter(|id| *id != 3));
+    running.fleet.send_replace(Arc::clone(&next));
+    running.settle().await;
+    assert!(Arc::ptr_eq(&running.whole().snapshot.fleet, &next));
+    assert_eq!(running.status(other), Some(Status::RegistrationPending));
+    assert_eq!(running.status(mine), Some(Status::RegistrationSuccess), "its own part follows later");
+    let unknown = (4..=40).find(|id| *id != other && shard(&next, *id) != held[0]).unwrap();
+    assert_eq!(running.status(unknown), None);
+    assert_eq!(running.status(newcomer), Some(Status::RegistrationSuccess));
+    let since = |account| {
+        let snapshot = running.whole().snapshot;
+        snapshot.watched_since[place(&snapshot.fleet, account).unwrap()]
+    };
+    assert_eq!(
+        since(newcomer).duration_since(since(unknown)).as_secs(),
+        60,
+        "it is watched for as long as before"
+    );
+
+    let before = Arc::clone(&running.local.borrow());
+    let mut local = Snapshot::new(part(&next, &held), running.clock.now());
+    let place = |fleet: &Fleet| place(fleet, mine).unwrap();
+    local.targets[place(&local.fleet)] = Arc::clone(&before.targets[place(&before.fleet)]);
+    running.local.send_replace(Arc::new(local));
+    running.settle().await;
+    assert_eq!(
+        (running.status(mine), running.holder(mine)),
+        (Some(Status::RegistrationSuccess), "a, me".into())
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_goes_is_told_by_the_store_and_one_that_comes_by_this_replica() {
+    let (whole, one, two) = two_apart();
+    let script = Script::default();
+    let running = Running::start(&script, &whole, &[shard(&whole, one)]).await;
+    running.hear(one, Status::RegistrationSuccess);
+    script.write(one, Status::RegistrationPending, running.clock.now());
+    script.write(two, Status::RegistrationPending, running.clock.now());
+    running.next_reading().await;
+    assert_eq!(
+        (running.status(one), running.status(two)),
+        (Some(Status::RegistrationSuccess), Some(Status::RegistrationPending))
+    );
+
+    let local = Snapshot::new(part(&whole, &[shard(&whole, two)]), running.clock.now());
+    running.local.send_replace(Arc::new(local));
+    running.settle().await;
+    assert_eq!((running.status(one), running.status(two)), (Some(Status::RegistrationPending), None));
+    assert_eq!(running.holder(two), "a, me");
+    assert_eq!(
+        running.holder(one),
+        "nobody",
+        "the roll of before says that it is this one, which knows better"
+    );
+    running.roll.send_replace(Arc::new(roll(running.ids, ["a", "b"], &[shard(&whole, two)])));
+    running.settle().await;
+    assert_eq!(running.holder(one), "b");
+    running.roll.send_replace(Arc::new(roll(running.ids, ["a", "a"], &[shard(&whole, two)])));
+    running.settle().await;
+    assert_eq!(running.holder(one), format!("a {}", &running.ids[1].to_string()[..8]));
+    assert_eq!(running.holder(two), format!("a {}, me", &running.ids[0].to_string()[..8]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_holds_everything_is_not_one_of_several() {
+    let (whole, ..) = two_apart();
+    let running = Running::start(&Script::default(), &whole, &[0, 1, 2, 3]).await;
+    assert!(running.whole().several().is_some(), "another takes part");
+    let mut alone = roll(running.ids, ["a", "b"], &[0, 1, 2, 3]);
+    alone.replicas.pop();
+    running.roll.send_replace(Arc::new(alone.clone()));
+    running.settle().await;
+    assert!(running.whole().several().is_none());
+    let local = Snapshot::new(part(&whole, &[0, 1]), running.clock.now());
+    running.local.send_replace(Arc::new(local));
+    running.settle().await;
+    assert!(running.whole().several().is_some(), "somebody is missing");
+    let sts = ScopeId(u32::try_from(whole.scopes.len() - 1).unwrap());
+    assert_eq!(running.whole().several().unwrap().of(sts), Holder::Each);
+    assert!(!running.whole().is_elsewhere(sts));
+}
+
+#[tokio::test(start_paused = true)]
+async fn pauses_of_others_are_shown_until_they_are_over() {
+    let (whole, mine, other) = two_apart();
+    let script = Script::default();
+    let running = Running::start(&script, &whole, &[shard(&whole, mine)]).await;
+    let until = running.clock.now() + Duration::from_secs(10);
+    for account in [mine, other] {
+        let key = whole.scopes[place(&whole, account).unwrap()].key();
+        script.told().gates.insert(key, until);
+    }
+    let backs_off = |account| {
+        let whole = running.whole();
+        let scope = place(&whole.snapshot.fleet, account).unwrap();
+        whole.snapshot.scopes[scope].pacing.backoff_until
+    };
+    running.next_reading().await;
+    assert_eq!((backs_off(mine), backs_off(other)), (None, Some(until)));
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(backs_off(other), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_ends_when_it_hears_of_nothing_any_more_and_leaves_the_last() {
+    let (whole, mine, other) = two_apart();
+    let script = Script::default();
+    script.write(other, Status::RegistrationSuccess, "2026-11-21T11:00:00Z".parse().unwrap());
+    let running = Running::start(&script, &whole, &[shard(&whole, mine)]).await;
+    let Running { local, look, mut task, .. } = running;
+    drop(local);
+    task.join_next().await.unwrap().unwrap();
+    assert_eq!(look.borrow().snapshot.targets[place(&whole, other).unwrap()].resources.len(), 1);
+}
