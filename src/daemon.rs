@@ -141,6 +141,7 @@ impl Daemon {
         };
         let view = View {
             snapshot: look,
+            whole: None,
             store: store.clone(),
             metrics: Arc::clone(&metrics),
             liveness: Arc::clone(&liveness),

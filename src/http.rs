@@ -35,7 +35,7 @@ pub use door::{Door, DoorError};
 use crate::clock::Clock;
 use crate::liveness::Liveness;
 use crate::metrics::Metrics;
-use crate::model::Snapshot;
+use crate::model::{Snapshot, Whole};
 use crate::reload::Trigger;
 use crate::store::Store;
 use crowd::Crowd;
@@ -57,8 +57,10 @@ const SEND_BUFFER: u32 = 192 * 1024;
 /// All that a request may see. It looks, and asks for nothing but to have the configuration read anew.
 #[derive(Clone, Debug)]
 pub struct View {
-    /// The latest of what is known.
+    /// The latest of what is known of what this process watches.
     pub snapshot: watch::Receiver<Arc<Snapshot>>,
+    /// The same of the whole fleet, where several replicas share it: the pages and the API show that.
+    pub whole: Option<watch::Receiver<Arc<Whole>>>,
     /// regwatch's own instruments.
     pub metrics: Arc<Metrics>,
     /// Whether the loops still turn.
@@ -71,6 +73,16 @@ pub struct View {
     pub stopping: CancellationToken,
     /// How a request has the configuration read anew; `None` where none may.
     pub reload: Option<Trigger>,
+}
+
+impl View {
+    /// The latest of what is known of the whole fleet.
+    fn whole(&self) -> Whole {
+        match &self.whole {
+            Some(whole) => Whole::clone(&whole.borrow()),
+            None => Whole::of_one(self.snapshot.borrow().clone()),
+        }
+    }
 }
 
 /// A server that has yet to be bound.

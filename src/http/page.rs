@@ -5,6 +5,7 @@
 //! escaped by askama; those that others wrote, AWS first of all, are [`text::Foreign`] besides. Links are
 //! relative, so that a reverse proxy may put everything below a prefix.
 
+mod asker;
 mod attention;
 mod events;
 mod filter;
@@ -28,7 +29,7 @@ use axum::routing::get;
 use jiff::Timestamp;
 
 use super::View;
-use crate::model::{Organization, OrganizationState, Snapshot, TargetId, TargetState};
+use crate::model::{Organization, OrganizationState, Snapshot, TargetId, TargetState, Whole};
 
 /// The pages, and what they are made of.
 pub(super) fn router() -> Router<View> {
@@ -86,16 +87,28 @@ fn missing(root: &'static str, what: String) -> Response {
 /// A look at what is known: all of a page is of one moment.
 struct Look {
     snapshot: Arc<Snapshot>,
+    whole: Whole,
     now: Timestamp,
 }
 
 impl Look {
     fn at(view: &View) -> Self {
-        Self { snapshot: view.snapshot.borrow().clone(), now: view.clock.now() }
+        let whole = view.whole();
+        Self { snapshot: Arc::clone(&whole.snapshot), whole, now: view.clock.now() }
     }
 
     fn state(&self, id: TargetId) -> &TargetState {
         &self.snapshot.targets[id.0 as usize]
+    }
+
+    /// Whether the target has been silent for too long.
+    fn is_stale(&self, id: TargetId) -> bool {
+        self.whole.is_stale(id, self.now)
+    }
+
+    /// Whether another replica asks the target: then only what the store keeps of it is known.
+    fn is_elsewhere(&self, id: TargetId) -> bool {
+        self.whole.is_elsewhere(self.snapshot.fleet.target(id).scope)
     }
 
     /// Every target, in the order of the configuration.

@@ -29,6 +29,7 @@ mod property;
 #[path = "../support/receiver.rs"]
 mod receiver;
 mod reload;
+mod replicas;
 #[path = "../support/scene.rs"]
 mod scene;
 #[path = "../support/server.rs"]

@@ -50,6 +50,7 @@ impl Running {
         let (snapshot, latest) = watch::channel(snapshot);
         let view = View {
             snapshot: latest,
+            whole: None,
             metrics: Arc::new(Metrics::new().with_door(door.gauges())),
             liveness: Arc::new(Liveness::new()),
             store: memory().await,

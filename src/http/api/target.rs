@@ -20,7 +20,7 @@ use super::parameter::Valid;
 use super::problem::Problem;
 use super::value::Limit;
 use crate::http::View;
-use crate::model::{AccountId, Probe, Region, Snapshot, TargetId};
+use crate::model::{AccountId, Probe, Region, Snapshot, TargetId, Whole};
 use crate::store::TargetKey;
 
 /// Targets in the order of account, probe and region.
@@ -119,6 +119,7 @@ fn not_watched() -> Response {
 /// A look at what is known: all of an answer is of one moment.
 struct Look {
     snapshot: Arc<Snapshot>,
+    whole: Whole,
     now: Timestamp,
 }
 
@@ -127,7 +128,8 @@ type Key<'a> = (AccountId, Probe, Option<&'a Region>);
 
 impl Look {
     fn at(view: &View) -> Self {
-        Self { snapshot: view.snapshot.borrow().clone(), now: view.clock.now() }
+        let whole = view.whole();
+        Self { snapshot: Arc::clone(&whole.snapshot), whole, now: view.clock.now() }
     }
 
     fn key(&self, id: TargetId) -> Key<'_> {
@@ -136,14 +138,14 @@ impl Look {
     }
 
     fn item(&self, id: TargetId) -> Target<'_> {
-        Target::new(&self.snapshot, id, self.now)
+        Target::of_several(&self.whole, id, self.now)
     }
 
     /// The targets that match, in the order of the fleet.
     fn matching(&self, filter: &Filter) -> impl Iterator<Item = TargetId> {
         let ids = (0..).map(TargetId).zip(self.snapshot.targets.iter());
         ids.filter(|(id, state)| {
-            let is_stale = || self.snapshot.is_stale(*id, self.now);
+            let is_stale = || self.whole.is_stale(*id, self.now);
             filter.matches(self.snapshot.fleet.target(*id), state, is_stale)
         })
         .map(|(id, _)| id)

@@ -118,6 +118,9 @@ impl Concern {
                 .unwrap_or("See the account's console; a newer release of regwatch may know this state.")
                 .to_owned(),
             (Cause::CannotAsk | Cause::Silent, Some(failure)) => advice::of_failure(target, failure),
+            (Cause::CannotAsk | Cause::Silent, None) if look.is_elsewhere(self.target) => {
+                "Another replica asks it: see there why it does not answer.".to_owned()
+            }
             (Cause::CannotAsk | Cause::Silent, None) => {
                 "Look whether its quota scope wants more calls than it is allowed, and at regwatch's health."
                     .to_owned()

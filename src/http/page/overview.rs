@@ -4,6 +4,7 @@ use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 
+use super::asker::unheard_since;
 use super::attention::Concern;
 use super::filter::{Filter, Part, Wanted};
 use super::health::Health;
@@ -29,6 +30,10 @@ struct Overview {
     begun: (usize, usize),
     /// The organizations that cannot be listed.
     unlisted: Vec<Foreign>,
+    /// Since when the store does not tell what other replicas hold.
+    unheard_since: Option<Moment>,
+    /// Whether several replicas ask.
+    are_several: bool,
     tiles: Vec<Tile>,
     concerns: Vec<ConcernLine>,
     /// How many concerns are not shown.
@@ -99,7 +104,7 @@ pub(super) async fn show(State(view): State<View>, RawQuery(query): RawQuery) ->
     let mut concerns = Vec::new();
     let mut ids = Vec::new();
     for id in look.ids() {
-        let is_stale = look.snapshot.is_stale(id, look.now);
+        let is_stale = look.is_stale(id);
         let health = Health::of_target(look.state(id), is_stale);
         let concern = Concern::of(&look, id, is_stale);
         counts[health as usize] += 1;
@@ -128,6 +133,8 @@ pub(super) async fn show(State(view): State<View>, RawQuery(query): RawQuery) ->
             .filter(|(_, state)| state.failure.is_some())
             .map(|(organization, _)| Foreign::brief(&organization.name))
             .collect(),
+        unheard_since: unheard_since(&look),
+        are_several: look.whole.several().is_some(),
         tiles: tiles.into(),
         more_concerns: concerns
             .get(most..)
@@ -157,7 +164,7 @@ fn verdict(targets: u64, concerns: u64, counts: &[u64; Health::ALL.len()]) -> St
 
 fn line(look: &Look, concern: &Concern) -> ConcernLine {
     let target = look.snapshot.fleet.target(concern.target);
-    let is_stale = look.snapshot.is_stale(concern.target, look.now);
+    let is_stale = look.is_stale(concern.target);
     ConcernLine {
         path: path(target),
         account: AccountLine::new(&target.account),

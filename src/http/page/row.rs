@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use jiff::Timestamp;
 
 use super::Look;
+use super::asker::Asker;
 use super::health::{Health, resource_in_words, status_in_words};
 use super::history::spans;
 use super::moment::Moment;
@@ -93,19 +94,27 @@ pub(super) struct Row {
     /// When its account left its organization: it is not asked any more.
     pub(super) left_at: Option<Moment>,
     pub(super) backoff_until: Option<Moment>,
+    /// Who asks it, where several could.
+    pub(super) asker: Option<Asker>,
+    /// Whether another replica asks it: when, that one knows.
+    pub(super) is_elsewhere: bool,
     pub(super) pictures: [Picture; 2],
 }
 
 impl Row {
     pub(super) fn new(look: &Look, id: TargetId, past: &Past) -> Self {
         let (target, state) = (look.snapshot.fleet.target(id), look.state(id));
-        let is_stale = look.snapshot.is_stale(id, look.now);
+        let is_stale = look.is_stale(id);
+        let is_elsewhere = look.is_elsewhere(id);
         let moment = |time| Moment::maybe(time, look.now);
         let mark = match &state.failure {
             Some(failure) if failure.reason != FailureReason::Throttled => {
                 Some((Health::Unreachable, failure.reason.as_str().replace('_', " ")))
             }
             _ if is_stale => Some((Health::Stale, String::new())),
+            _ if state.resources.is_empty() && is_elsewhere => {
+                Some((Health::Unknown, "no answer is kept yet".to_owned()))
+            }
             _ if state.resources.is_empty() => Some((Health::Unknown, "not asked yet".to_owned())),
             _ => None,
         };
@@ -119,6 +128,8 @@ impl Row {
             next_poll: moment(state.next_poll.filter(|next| *next > look.now)),
             left_at: moment(look.snapshot.fleet.leaving.get(&id).copied()),
             backoff_until: moment(look.backoff_until(id)),
+            asker: Asker::of(look, target.scope),
+            is_elsewhere,
             pictures: past.pictures(look, id),
         }
     }
@@ -168,7 +179,7 @@ impl Past {
         let key = TargetKey::from(look.snapshot.fleet.target(id));
         let steps: Vec<_> = self.steps.get(&key).into_iter().flatten().collect();
         let silences: Vec<_> = self.silences.get(&key).into_iter().flatten().collect();
-        let is_stale = look.snapshot.is_stale(id, look.now);
+        let is_stale = look.is_stale(id);
         let spans = spans(look.state(id), &steps, &silences, is_stale, look.now);
         [Strip::DAY, Strip::WEEK].map(|strip| strip.draw(&spans, look.now))
     }

@@ -5,6 +5,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use jiff::SignedDuration;
 
+use super::asker::Asker;
 use super::filter::{Given, Part, page_number, query};
 use super::health::Health;
 use super::moment::{Moment, spelled};
@@ -22,6 +23,8 @@ const SCOPES: usize = 100;
 struct Scopes {
     shell: Shell,
     summary: String,
+    /// Whether several replicas ask.
+    are_several: bool,
     notes: Vec<Foreign>,
     part: Part,
     scopes: Vec<ScopeLine>,
@@ -41,15 +44,18 @@ struct ScopeLine {
     region: Foreign,
     targets: String,
     wanted: String,
-    allowed: String,
+    /// `None` where another replica knows.
+    allowed: Option<String>,
     limit: String,
-    throttled: String,
+    throttled: Option<String>,
     /// How much of what is allowed is wanted, in per cent, at most 100.
     load: u32,
     health: Health,
     state: &'static str,
     until: Option<Moment>,
     remark: Option<String>,
+    /// Who asks in it, where several could.
+    asker: Option<Asker>,
 }
 
 /// An organization whose accounts are found.
@@ -60,6 +66,7 @@ struct OrganizationLine {
     health: Health,
     state: &'static str,
     last_success: Option<Moment>,
+    is_elsewhere: bool,
     failure: Option<FailureLine>,
 }
 
@@ -72,7 +79,9 @@ struct FailureLine {
 
 impl OrganizationLine {
     fn new(organization: &Organization, known: &OrganizationState, look: &Look) -> Self {
+        let is_elsewhere = look.whole.is_elsewhere(organization.scope);
         let (health, state) = match (&known.failure, known.has_begun()) {
+            _ if is_elsewhere => (Health::Absent, "Listed by another replica"),
             (Some(_), _) => (Health::Unreachable, "Cannot be listed"),
             (None, true) => (Health::Well, "Listed"),
             (None, false) => (Health::Unknown, "Not listed yet"),
@@ -84,6 +93,7 @@ impl OrganizationLine {
             health,
             state,
             last_success: Moment::maybe(known.last_success, look.now),
+            is_elsewhere,
             failure: known.failure.as_ref().map(|failure| FailureLine {
                 reason: failure.reason.as_str(),
                 words: Foreign::brief(&failure.message),
@@ -99,6 +109,8 @@ enum Mood {
     BackingOff,
     TooSmall,
     Learning,
+    /// Another replica paces it.
+    Elsewhere,
     Open,
 }
 
@@ -108,6 +120,8 @@ fn mood(look: &Look, ScopeId(id): ScopeId) -> Mood {
         Mood::BackingOff
     } else if !Capacity::of(scope).keeps_intervals() {
         Mood::TooSmall
+    } else if look.whole.is_elsewhere(ScopeId(id)) {
+        Mood::Elsewhere
     } else if state.pacing.allowed < scope.limit {
         Mood::Learning
     } else {
@@ -136,6 +150,7 @@ pub(super) async fn show(State(view): State<View>, RawQuery(query): RawQuery) ->
     page(&Scopes {
         shell: Shell { root: "", section: "scopes", title: "Quota scopes".to_owned() },
         summary,
+        are_several: look.whole.several().is_some(),
         notes,
         part,
         organizations: look
@@ -148,9 +163,11 @@ pub(super) async fn show(State(view): State<View>, RawQuery(query): RawQuery) ->
 
 fn line(look: &Look, ScopeId(id): ScopeId, mood: Mood) -> ScopeLine {
     let (scope, state) = (&look.snapshot.fleet.scopes[id as usize], &look.snapshot.scopes[id as usize]);
+    let is_here = !look.whole.is_elsewhere(ScopeId(id));
     let caller = match (state.caller, &scope.caller) {
         (Some(account), _) => named(look, account),
         (None, Caller::Account(account)) => named(look, *account),
+        (None, Caller::Identity(identity)) if !is_here => format!("identity {identity}"),
         (None, Caller::Identity(identity)) => format!("identity {identity}, its account not known yet"),
     };
     let capacity = Capacity::of(scope);
@@ -159,6 +176,7 @@ fn line(look: &Look, ScopeId(id): ScopeId, mood: Mood) -> ScopeLine {
         Mood::BackingOff => (Health::Unreachable, "Backing off"),
         Mood::TooSmall => (Health::Stale, "Too small"),
         Mood::Learning => (Health::Pending, "Slowed down"),
+        Mood::Elsewhere => (Health::Absent, "Elsewhere"),
         Mood::Open => (Health::Well, "Open"),
     };
     let load = (scope.wanted / state.pacing.allowed.max(f64::MIN_POSITIVE) * 100.0).clamp(0.0, 100.0);
@@ -168,13 +186,14 @@ fn line(look: &Look, ScopeId(id): ScopeId, mood: Mood) -> ScopeLine {
         region: Foreign::brief(scope.region.as_str()),
         targets: count(scope.targets.len() as u64),
         wanted: rate(scope.wanted),
-        allowed: rate(state.pacing.allowed),
+        allowed: is_here.then(|| rate(state.pacing.allowed)),
         limit: rate(scope.limit),
-        throttled: count(state.pacing.throttled),
+        throttled: is_here.then(|| count(state.pacing.throttled)),
         load: load.round() as u32,
         health,
         state: text,
         until: Moment::maybe(state.pacing.backoff_until.filter(|until| *until > look.now), look.now),
+        asker: Asker::of(look, ScopeId(id)),
         remark: (mood == Mood::TooSmall).then(|| format!("to ask each target once takes {sweep}")),
     }
 }

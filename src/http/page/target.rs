@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use jiff::SignedDuration;
 
+use super::asker::Asker;
 use super::attention::Concern;
 use super::events::EventLine;
 use super::health::Health;
@@ -39,6 +40,8 @@ struct TargetPage {
     failure: Option<FailureLine>,
     failures: Vec<(&'static str, String)>,
     polls: String,
+    /// Whether another replica asks it, and knows how that goes.
+    is_elsewhere: bool,
     /// `None` while the log cannot be read.
     events: Option<Vec<EventLine>>,
 }
@@ -114,7 +117,7 @@ async fn answer(
 
 async fn of(view: &View, look: &Look, root: &'static str, id: TargetId) -> TargetPage {
     let (target, state) = (look.snapshot.fleet.target(id), look.state(id));
-    let is_stale = look.snapshot.is_stale(id, look.now);
+    let is_stale = look.is_stale(id);
     let past = Past::of(&view.store, look, &[id]).await;
     let concern = Concern::of(look, id, is_stale).map(|concern| ConcernLine {
         what: concern.what(look),
@@ -162,6 +165,7 @@ async fn of(view: &View, look: &Look, root: &'static str, id: TargetId) -> Targe
             .map(|(reason, polls)| (reason.as_str(), count(polls.into())))
             .collect(),
         polls: count(state.polls),
+        is_elsewhere: look.is_elsewhere(id),
         events: events.map(|entries| entries.iter().map(|entry| EventLine::new(entry, look.now)).collect()),
     }
 }
@@ -174,12 +178,18 @@ fn facts(look: &Look, id: TargetId) -> Vec<Fact> {
     let time = |time| Moment::maybe(time, look.now).map(Value::Time);
     let never = || Some(Value::Text(Foreign::whole("never")));
     say("Last answer", time(state.last_success).or_else(never));
-    say("Last call", time(state.last_attempt).or_else(never));
+    let is_elsewhere = look.is_elsewhere(id);
+    if !is_elsewhere {
+        say("Last call", time(state.last_attempt).or_else(never));
+    }
     let due = || Some(Value::Text(Foreign::whole("due")));
     match look.snapshot.fleet.leaving.get(&id) {
         Some(left_at) => say("Not asked since its account left the organization", time(Some(*left_at))),
+        None if is_elsewhere => {}
         None => say("Next call", time(state.next_poll.filter(|next| *next > look.now)).or_else(due)),
     }
+    let asker = Asker::of(look, target.scope);
+    say("Asked by", asker.map(|asker| Value::Text(Foreign::whole(&asker.text()))));
     say("Quota scope backs off until", time(look.backoff_until(id)));
 
     let text = |text: &str| Some(Value::Text(Foreign::whole(text)));
@@ -190,14 +200,15 @@ fn facts(look: &Look, id: TargetId) -> Vec<Fact> {
     say("Stale after", text(&long(target.polling.stale_after)));
     say("Identity", text(&target.identity));
     let pacing = look.snapshot.scopes[target.scope.0 as usize].pacing;
-    let of_scope = format!(
-        "{} in {}: {} of {} requests per second allowed, {} throttled",
-        scope.service.as_str(),
-        scope.region,
-        rate(pacing.allowed),
-        rate(scope.limit),
-        count(pacing.throttled),
-    );
+    let (service, region, limit) = (scope.service.as_str(), &scope.region, rate(scope.limit));
+    let of_scope = match is_elsewhere {
+        true => format!("{service} in {region}: at most {limit} requests per second"),
+        false => format!(
+            "{service} in {region}: {} of {limit} requests per second allowed, {} throttled",
+            rate(pacing.allowed),
+            count(pacing.throttled),
+        ),
+    };
     say("Quota scope", text(&of_scope));
 
     let code = |text: &Option<Box<str>>| text.as_deref().map(Foreign::whole).map(Value::Code);

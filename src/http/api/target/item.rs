@@ -8,10 +8,12 @@ use utoipa::ToSchema;
 
 use crate::http::api::value::words;
 use crate::model::{
-    Details, FailureReason, Probe, Region, Resource, ResourceState, Snapshot, Status, TargetId,
+    Details, FailureReason, Probe, Region, Resource, ResourceState, Snapshot, Status, TargetId, Whole,
 };
 
-/// A target, and what is known of it. Every key is always there, null where nothing is known.
+/// A target, and what is known of it. Every key is always there, null where nothing is known, but `held_by`.
+/// Of a target that another replica asks, what the store keeps is known: its last attempt is its last answer,
+/// `failure` and `next_poll` are null, and `polls` is 0.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Target<'a> {
     /// The account's 12 digits.
@@ -73,6 +75,10 @@ pub(crate) struct Target<'a> {
     aws_modified_at: Option<String>,
     /// How often it was asked since regwatch started.
     polls: u64,
+    /// What the replica is called that asks it; null while none does. Absent where there can be but one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, required = false)]
+    held_by: Option<Option<&'a str>>,
 }
 
 /// Why an attempt failed.
@@ -110,6 +116,16 @@ struct ResourceItem<'a> {
 }
 
 impl<'a> Target<'a> {
+    /// What is known of a target that perhaps another replica asks.
+    pub(super) fn of_several(whole: &'a Whole, id: TargetId, now: Timestamp) -> Self {
+        let scope = whole.snapshot.fleet.target(id).scope;
+        Self {
+            stale: whole.is_stale(id, now),
+            held_by: whole.holders.as_ref().map(|holders| holders.of(scope).name()),
+            ..Self::new(&whole.snapshot, id, now)
+        }
+    }
+
     /// What a snapshot has on a target.
     pub(crate) fn new(snapshot: &'a Snapshot, id: TargetId, now: Timestamp) -> Self {
         let target = snapshot.fleet.target(id);
@@ -150,6 +166,7 @@ impl<'a> Target<'a> {
             aws_created_at: time(state.created_at),
             aws_modified_at: time(state.modified_at),
             polls: state.polls,
+            held_by: None,
         }
     }
 }
