@@ -30,6 +30,7 @@ use crate::discovery::{self, Outcome};
 use crate::http::{Bound, Door, Server, View};
 use crate::liveness::Liveness;
 use crate::metrics::Metrics;
+use crate::mirror::{self, Mirror};
 use crate::model::{Fleet, Report, Snapshot};
 use crate::poller::Surroundings;
 use crate::probe::{AwsDirectory, AwsProber};
@@ -39,7 +40,7 @@ use crate::store::Store;
 use crate::tracker::{self, Tracker, restore};
 
 use self::announcement::announce;
-use self::discovered::{Found, watched};
+use self::discovered::{Found, dealt};
 use self::generation::{Generations, Lasting};
 pub use self::loops::Loops;
 pub use self::once::{Ended, Polled, poll_once};
@@ -90,6 +91,7 @@ pub struct Daemon {
     found: Found,
     replicas: Option<Replicas>,
     keeping: Option<Keeping>,
+    mirror: Option<Mirror<Store>>,
     outcomes: mpsc::Receiver<Outcome>,
     trigger: Trigger,
     requests: Requests,
@@ -114,10 +116,14 @@ impl Daemon {
         let listed_at: Vec<_> =
             kept.iter().map(|(name, saved)| (Arc::clone(name), saved.listed_at)).collect();
         let rosters: Rosters = kept.into_iter().map(|(name, saved)| (name, saved.roster)).collect();
-        let liveness = Arc::new(Liveness::new());
-        let (replicas, keeping) = Replicas::open(&config, &store, &liveness).unzip();
+        let (liveness, ending) = (Arc::new(Liveness::new()), CancellationToken::new());
+        let (replicas, keeping) = Replicas::open(&config, &store, &liveness, &ending).unzip();
         let shards = replicas.as_ref().map(Replicas::shards);
-        let fleet = Arc::new(watched(config.fleet_with(aws.region(), &rosters), shards.as_ref()));
+        let (fleet, whole) = dealt(config.fleet_with(aws.region(), &rosters), shards.as_ref());
+        let fleet = Arc::new(fleet);
+        if let (Some(replicas), Some(whole)) = (&replicas, whole) {
+            replicas.show(whole);
+        }
         let meters = keeping.as_ref().map(|keeping: &Keeping| &keeping.meters);
         let metrics = Arc::new(Metrics::new().with_door(door.gauges()).with_leases(meters));
         metrics.config_loaded(clock.now());
@@ -129,7 +135,6 @@ impl Daemon {
             }
         }
         let (tracker, look) = Tracker::new(snapshot, store.clone(), Arc::clone(&metrics), &liveness);
-        let ending = CancellationToken::new();
         let (trigger, requests) = channel();
         let seen = service::View { snapshot: look.clone(), liveness: Arc::clone(&liveness), clock };
         let (informant, announcer) = match manager {
@@ -139,9 +144,15 @@ impl Daemon {
             }
             None => (None, Announcer::default()),
         };
+        let mirror = replicas.as_ref().zip(keeping.as_ref()).map(|(replicas, keeping)| {
+            let roll = keeping.keeper.roll();
+            let inputs = mirror::Inputs { fleet: replicas.whole(), local: look.clone(), roll };
+            Mirror::new(store.clone(), inputs, keeping.me.clone(), replicas.count(), clock, &liveness)
+        });
+        let (mirror, whole) = mirror.unzip();
         let view = View {
             snapshot: look,
-            whole: None,
+            whole,
             store: store.clone(),
             metrics: Arc::clone(&metrics),
             liveness: Arc::clone(&liveness),
@@ -198,6 +209,7 @@ impl Daemon {
             found: Found::new(rosters),
             replicas,
             keeping,
+            mirror,
             outcomes,
             trigger,
             requests,
@@ -233,7 +245,8 @@ impl Daemon {
         announce(&fleet, self.known);
         let [stop_broker, stop_http] = [(); 2].map(|()| CancellationToken::new());
         let (store, announcer) = (lasting.store.clone(), lasting.announcer.clone());
-        let sinks = self.sinks.start(Arc::clone(&lasting.metrics)).await;
+        let tenancy = self.replicas.as_ref().map(Replicas::tenancy);
+        let sinks = self.sinks.start(Arc::clone(&lasting.metrics), tenancy).await;
         let mut generations =
             Generations::start(lasting, fleet, self.found, self.replicas, self.outcomes, sinks);
         let mut recording = JoinSet::new();
@@ -250,6 +263,12 @@ impl Daemon {
             let (store, stop) = (store.clone(), stop_keeping.clone());
             keeping.spawn(named("reader of what others write", async move {
                 stop.run_until_cancelled(store.follow()).await;
+            }));
+        }
+        if let Some(mirror) = self.mirror {
+            let stop = stop_keeping.clone();
+            keeping.spawn(named("mirror of the whole fleet", async move {
+                stop.run_until_cancelled(mirror.run()).await;
             }));
         }
         let mut informing = JoinSet::new();

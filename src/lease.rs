@@ -25,6 +25,7 @@
 mod held;
 mod plan;
 mod request;
+mod tenancy;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 pub use self::held::{Held, Tenure};
+pub use self::tenancy::{Tenancy, Tenant};
 
 use self::plan::Planner;
 use self::request::{Failed, Outcome, Reply, Request};
@@ -265,7 +267,8 @@ impl<L: Leases> Keeper<L> {
         let certain_until = self.terms.certain_until(sent);
         for claim in claims {
             // Too late to be of use, one way or the other.
-            if self.is_ending || certain_until <= Instant::now() {
+            let is_known = self.known.borrow().contains(&claim.lease);
+            if self.is_ending || !is_known || certain_until <= Instant::now() {
                 self.to_release.insert(claim);
                 continue;
             }

@@ -208,7 +208,9 @@ impl Metrics {
 
     /// The page for a snapshot, piece by piece: what a slow reader holds is one piece, not the page.
     pub fn page(&self, snapshot: Arc<Snapshot>, now: Timestamp) -> Page {
-        let sinks = Arc::clone(&self.sinks.borrow());
+        let sinks = self.sinks.borrow();
+        // Each sink is on the page of the one replica that delivers to it.
+        let sinks = sinks.iter().filter(|progress| progress.is_ours()).map(Arc::clone).collect();
         Page::new(snapshot, sinks, now, self.registry.clone())
     }
 

@@ -12,7 +12,7 @@ use super::section::nearest;
 use super::value::shown;
 
 /// What a line of the log may come from: the modules of the crate, by the names in `lib.rs`.
-const ROOMS: [&str; 20] = [
+const ROOMS: [&str; 22] = [
     "aws",
     "cli",
     "clock",
@@ -20,8 +20,10 @@ const ROOMS: [&str; 20] = [
     "daemon",
     "discovery",
     "http",
+    "lease",
     "liveness",
     "metrics",
+    "mirror",
     "model",
     "poller",
     "probe",

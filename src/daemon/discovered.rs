@@ -214,17 +214,18 @@ impl Generations {
         let (asked, region) = (Arc::clone(&config), self.lasting.aws.region().clone());
         let shards = self.replicas.as_ref().map(Replicas::shards);
         let made = spawn_blocking(move || {
-            let fleet = watched(asked.fleet_with(&region, &rosters), shards.as_ref());
+            let (fleet, whole) = dealt(asked.fleet_with(&region, &rosters), shards.as_ref());
             let fleet = Fleet { generation: before.generation.next(), ..fleet };
             let succession = Succession::between(&before, &fleet, &HashSet::new());
             let needed = Needed::of(&asked, &fleet);
-            (fleet, succession, needed)
+            (fleet, whole, succession, needed)
         });
-        let (fleet, succession, needed) = made.await.expect("it does not panic, and nobody ends it");
+        let (fleet, whole, succession, needed) = made.await.expect("it does not panic, and nobody ends it");
         let kept = self.kept(&fleet, &succession).await?;
         let next = Next {
             config,
             fleet: Arc::new(fleet),
+            whole,
             succession: Arc::new(succession),
             redefined: Arc::default(),
             kept,
@@ -264,11 +265,11 @@ fn is_listed_in(fleet: &Fleet, organization: &str) -> bool {
     fleet.organizations.iter().any(|listed| *listed.name == *organization)
 }
 
-/// What a replica watches of a fleet: all of it where there is but one.
-pub(super) fn watched(fleet: Fleet, shards: Option<&Shards>) -> Fleet {
+/// What this process watches of a fleet; and, if that is a part, the whole.
+pub(super) fn dealt(fleet: Fleet, shards: Option<&Shards>) -> (Fleet, Option<Arc<Fleet>>) {
     match shards {
-        Some(shards) => fleet.part(shards),
-        None => fleet,
+        Some(shards) => (fleet.part(shards), Some(Arc::new(fleet))),
+        None => (fleet, None),
     }
 }
 

@@ -103,7 +103,7 @@ impl Generations {
     /// # Errors
     /// If a part of the daemon has ended: then all of it will.
     pub(super) async fn adopt(&mut self, next: Next) -> Result<(), Refused> {
-        let Next { config, fleet, succession, redefined, kept, needed, fresh } = next;
+        let Next { config, fleet, whole, succession, redefined, kept, needed, fresh } = next;
         let Lasting { aws, store, around, .. } = &self.lasting;
         let ending = || Refused("regwatch is shutting down".to_owned());
 
@@ -148,12 +148,16 @@ impl Generations {
         store.set_bounds(&config.store);
         self.loops.adopt(&config, &fleet, succession, redefined).await;
         self.fleet = fleet;
+        if let (Some(replicas), Some(whole)) = (&self.replicas, whole) {
+            replicas.show(whole);
+        }
         if let Some(webhooks) = webhooks {
-            self.sinks.adopt(webhooks).await;
-            self.lasting.metrics.config_loaded(now);
+            // Before a sink is dismissed, or its lease could come back with nobody left to let go of it.
             if let Some(replicas) = &self.replicas {
                 replicas.adopt(&config);
             }
+            self.sinks.adopt(webhooks).await;
+            self.lasting.metrics.config_loaded(now);
             self.lasting.applied.send_replace(config);
         }
         if let Some(replicas) = &mut self.replicas {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
 use super::announcement::warn_of_small_quotas;
-use super::discovered::watched;
+use super::discovered::dealt;
 use super::generation::{Generations, Lasting};
 use super::replicas::Replicas;
 use super::sinks::Opened;
@@ -22,6 +22,8 @@ use crate::store::{SavedState, TargetKey};
 pub(super) struct Next {
     pub(super) config: Arc<Config>,
     pub(super) fleet: Arc<Fleet>,
+    /// The whole of which it is a part; `None` where it is no part.
+    pub(super) whole: Option<Arc<Fleet>>,
     pub(super) succession: Arc<Succession>,
     pub(super) redefined: Arc<HashSet<Arc<str>>>,
     /// What the store keeps of the targets that are new.
@@ -44,6 +46,7 @@ struct Read {
     config: Config,
     warnings: Vec<Warning>,
     fleet: Fleet,
+    whole: Option<Arc<Fleet>>,
     succession: Succession,
     redefined: HashSet<Arc<str>>,
     needed: Needed,
@@ -88,7 +91,7 @@ impl Generations {
             let before = Arc::clone(&before);
             move || read(&path, &before, &fleet, &region, rosters, shards.as_ref())
         });
-        let Read { config, warnings, fleet, succession, redefined, needed, rosters } =
+        let Read { config, warnings, fleet, whole, succession, redefined, needed, rosters } =
             read.await.map_err(|panic| refused(&panic.into()))?.map_err(|error| refused(&error))?;
         for warning in warnings {
             tracing::warn!("{warning}");
@@ -116,7 +119,7 @@ impl Generations {
         let (config, fleet) = (Arc::new(config), Arc::new(fleet));
         let (succession, redefined) = (Arc::new(succession), Arc::new(redefined));
         let fresh = Some(Fresh { webhooks, chains, rosters });
-        Ok(Next { config, fleet, succession, redefined, kept, needed, fresh })
+        Ok(Next { config, fleet, whole, succession, redefined, kept, needed, fresh })
     }
 }
 
@@ -130,12 +133,12 @@ fn read(
 ) -> anyhow::Result<Read> {
     let (config, warnings) = Config::load(path)?;
     rosters.retain(|name, _| config.organizations.iter().any(|organization| organization.name == *name));
-    let next = watched(config.fleet_with(region, &rosters), shards);
+    let (next, whole) = dealt(config.fleet_with(region, &rosters), shards);
     let next = Fleet { generation: fleet.generation.next(), ..next };
     let redefined = config.redefined(before);
     let succession = Succession::between(fleet, &next, &redefined);
     let needed = Needed::of(&config, &next);
-    Ok(Read { config, warnings, fleet: next, succession, redefined, needed, rosters })
+    Ok(Read { config, warnings, fleet: next, whole, succession, redefined, needed, rosters })
 }
 
 fn refused(error: &anyhow::Error) -> Refused {

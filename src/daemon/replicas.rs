@@ -5,12 +5,14 @@ use std::sync::Arc;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::lease::{Held, Keeper, LetGo};
+use crate::lease::{Held, Keeper, LetGo, Tenancy};
 use crate::liveness::Liveness;
 use crate::metrics::LeaseMeters;
 use crate::model::{Claim, Fleet, Lease, Shards};
+use crate::sink;
 use crate::store::{Replica, Store};
 
 /// This replica among those that share a store.
@@ -21,6 +23,9 @@ pub(super) struct Replicas {
     known: watch::Sender<Arc<[Lease]>>,
     /// How many shards there are.
     count: u16,
+    /// The whole fleet of the configuration in force, for whoever shows it.
+    whole: watch::Sender<Arc<Fleet>>,
+    ending: CancellationToken,
     letting_go: JoinSet<()>,
 }
 
@@ -28,20 +33,27 @@ pub(super) struct Replicas {
 pub(super) struct Keeping {
     pub(super) keeper: Keeper<Store>,
     pub(super) meters: LeaseMeters,
+    pub(super) me: Replica,
 }
 
 impl Replicas {
     /// This replica, which holds nothing yet; `None` where the store is not shared.
-    pub(super) fn open(config: &Config, store: &Store, liveness: &Arc<Liveness>) -> Option<(Self, Keeping)> {
+    pub(super) fn open(
+        config: &Config,
+        store: &Store,
+        liveness: &Arc<Liveness>,
+        ending: &CancellationToken,
+    ) -> Option<(Self, Keeping)> {
         let settings = config.store.postgres.as_ref()?;
         let me = Replica::of_this_run(settings.replica.clone());
         let (known, can) = watch::channel(Self::leases(settings.shards, config));
         let meters = LeaseMeters::new();
         let leases = Arc::new(store.clone());
-        let (keeper, let_go) = Keeper::new(leases, me, settings.lease, can, meters.clone(), liveness);
+        let (keeper, let_go) = Keeper::new(leases, me.clone(), settings.lease, can, meters.clone(), liveness);
         let (held, count) = (keeper.held(), settings.shards);
-        let replicas = Self { held, let_go, known, count, letting_go: JoinSet::new() };
-        Some((replicas, Keeping { keeper, meters }))
+        let (whole, ending) = (watch::Sender::default(), ending.clone());
+        let replicas = Self { held, let_go, known, count, whole, ending, letting_go: JoinSet::new() };
+        Some((replicas, Keeping { keeper, meters, me }))
     }
 
     /// What is held, to look at.
@@ -49,10 +61,29 @@ impl Replicas {
         self.held.clone()
     }
 
+    /// The leases, for those who work under them.
+    pub(super) fn tenancy(&self) -> Tenancy {
+        Tenancy { held: self.held.clone(), let_go: self.let_go.clone(), ending: self.ending.clone() }
+    }
+
+    /// How many shards there are.
+    pub(super) fn count(&self) -> u16 {
+        self.count
+    }
+
+    /// The whole fleet, to look at.
+    pub(super) fn whole(&self) -> watch::Receiver<Arc<Fleet>> {
+        self.whole.subscribe()
+    }
+
+    /// Another fleet is the whole one.
+    pub(super) fn show(&self, whole: Arc<Fleet>) {
+        self.whole.send_replace(whole);
+    }
+
     /// What there is to hold under a configuration.
     fn leases(count: u16, config: &Config) -> Arc<[Lease]> {
-        let sinks = config.webhooks.iter().map(|webhook| Lease::Sink(Arc::clone(&webhook.name)));
-        (0..count).map(Lease::Shard).chain(sinks).chain([Lease::House]).collect()
+        (0..count).map(Lease::Shard).chain(sink::leases(&config.webhooks)).collect()
     }
 
     /// Another configuration is in force.
@@ -86,10 +117,11 @@ impl Replicas {
         Shards { count: self.count, held: held.collect() }
     }
 
-    /// Lets go of all that is going, now that nothing is written any more.
+    /// Lets go of all shards, now that nothing is written any more.
     pub(super) async fn let_go_of_all(mut self) {
         self.letting_go.shutdown().await;
-        let going: Vec<Claim> = self.held.borrow().claims().collect();
+        let shards = |claim: &Claim| matches!(claim.lease, Lease::Shard(_));
+        let going: Vec<Claim> = self.held.borrow().claims().filter(shards).collect();
         for claim in going {
             // Who keeps the leases may have ended, without any of them left.
             let _ = self.let_go.send(claim).await;

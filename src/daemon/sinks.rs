@@ -2,6 +2,9 @@
 //!
 //! A webhook that is configured otherwise goes on from where it is; one whose files say the same as before
 //! does not notice. One that is taken out ends at once, and its place in the log stays in the store.
+//! Where several replicas share the store, each sink is delivered to by the one that holds its lease.
+
+mod leased;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,8 +16,10 @@ use tokio_util::sync::CancellationToken;
 use super::tasks::named;
 use crate::clock::Clock;
 use crate::config::{self, On};
+use crate::lease::Tenancy;
 use crate::metrics::Metrics;
-use crate::sink::{Change, Log, Progress, Sink, Webhook};
+use crate::model::Claim;
+use crate::sink::{Change, Deliver, Log, Progress, Sink, Webhook};
 use crate::store::Store;
 
 /// A sink that posts.
@@ -33,6 +38,8 @@ pub(super) struct Sinks {
     store: Store,
     clock: Clock,
     metrics: Arc<Metrics>,
+    /// Where several replicas share the store.
+    tenancy: Option<Tenancy>,
     /// Never used: the log goes on for as long as it is held.
     _log: mpsc::Sender<Change<Log>>,
     log_progress: Arc<Progress>,
@@ -69,14 +76,15 @@ impl Ready {
         Ok(Self { store: store.clone(), clock, log, webhooks })
     }
 
-    /// Sets them to work.
-    pub(super) async fn start(self, metrics: Arc<Metrics>) -> Sinks {
+    /// Sets them to work; where there are leases, each for as long as its own is held.
+    pub(super) async fn start(self, metrics: Arc<Metrics>, tenancy: Option<Tenancy>) -> Sinks {
         let Self { store, clock, log, webhooks } = self;
         let (held, no_changes) = mpsc::channel(1);
         let mut sinks = Sinks {
             store,
             clock,
             metrics,
+            tenancy,
             _log: held,
             log_progress: log.progress(),
             hooks: Vec::new(),
@@ -84,7 +92,7 @@ impl Ready {
             draining: CancellationToken::new(),
             tasks: JoinSet::new(),
         };
-        let log = log.run(no_changes, sinks.draining.clone());
+        let log = sinks.deliver(log, no_changes);
         sinks.tasks.spawn(named(format!("sink {}", Log::NAME), log));
         sinks.adopt(webhooks).await;
         sinks.keep_house();
@@ -152,22 +160,46 @@ impl Sinks {
     fn start(&mut self, webhook: Arc<Webhook>, posting: Posting) {
         let (changes, received) = mpsc::channel(1);
         let (progress, dismissed) = (posting.progress(), CancellationToken::new());
-        let (name, draining) = (format!("sink {}", webhook.name()), self.draining.clone());
+        let name = format!("sink {}", webhook.name());
+        let delivering = self.deliver(posting, received);
         let is_dismissed = dismissed.clone();
         self.tasks.spawn(async move {
-            posting.run(received, draining).await;
+            delivering.await;
             (!is_dismissed.is_cancelled()).then_some(name)
         });
         self.hooks.push(Hook { webhook, progress, changes, dismissed });
+    }
+
+    /// Delivers to a sink for as long as it is this replica's.
+    fn deliver<D: Deliver>(
+        &self,
+        sink: Sink<Store, D>,
+        changes: mpsc::Receiver<Change<D>>,
+    ) -> impl Future<Output = ()> + Send + use<D> {
+        let (draining, tenancy) = (self.draining.clone(), self.tenancy.clone());
+        async move {
+            match tenancy {
+                Some(tenancy) => leased::deliver(sink, changes, draining, tenancy).await,
+                None => sink.run(changes, draining).await,
+            }
+        }
     }
 
     /// Starts what drops the events that all sinks are done with.
     fn keep_house(&mut self) {
         let (store, clock, metrics) = (self.store.clone(), self.clock, Arc::clone(&self.metrics));
         let (names, draining) = (self.names.subscribe(), self.draining.clone());
+        let tenancy = self.tenancy.clone();
         self.tasks.spawn(named("retention of the store", async move {
-            let dropped = |events| metrics.store_dropped(events);
-            draining.run_until_cancelled(store.keep_house(clock, &names, None, dropped)).await;
+            let keep = async |claim: Option<Claim>| {
+                store.keep_house(clock, &names, claim.as_ref(), |events| metrics.store_dropped(events)).await;
+            };
+            match tenancy {
+                Some(tenancy) => leased::keep_house(tenancy, draining, |claim| keep(Some(claim))).await,
+                None => {
+                    draining.run_until_cancelled(keep(None)).await;
+                }
+            }
         }));
     }
 

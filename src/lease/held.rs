@@ -50,6 +50,11 @@ impl Held {
         Some(Claim { lease: lease.clone(), epoch: *epoch })
     }
 
+    /// How a lease is held.
+    pub fn get(&self, lease: &Lease) -> Option<&Tenure> {
+        self.tenures.get(lease)
+    }
+
     /// All that is held, in the order of the leases.
     pub fn tenures(&self) -> impl ExactSizeIterator<Item = (&Lease, &Tenure)> {
         self.tenures.iter()
@@ -76,10 +81,6 @@ impl Held {
     /// When the first of them ceases to be certain.
     pub(super) fn first_end(&self) -> Option<Instant> {
         self.tenures.values().map(|tenure| tenure.certain_until).min()
-    }
-
-    pub(super) fn get(&self, lease: &Lease) -> Option<&Tenure> {
-        self.tenures.get(lease)
     }
 
     /// The store has heard of this replica.
@@ -117,5 +118,11 @@ impl Held {
 
     fn of(&mut self, claim: &Claim) -> Option<&mut Tenure> {
         self.tenures.get_mut(&claim.lease).filter(|tenure| tenure.epoch == claim.epoch)
+    }
+}
+
+impl FromIterator<(Lease, Tenure)> for Held {
+    fn from_iter<I: IntoIterator<Item = (Lease, Tenure)>>(tenures: I) -> Self {
+        Self { tenures: tenures.into_iter().collect(), in_touch_until: None }
     }
 }

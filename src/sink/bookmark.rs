@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::model::Entry;
+use crate::model::{Claim, Entry};
 use crate::schedule::Backoff;
 use crate::store::{EventQuery, Store, StoreError};
 
@@ -42,12 +42,13 @@ pub trait EventLog: Send + Sync {
     /// As [`Store::advance`].
     ///
     /// # Errors
-    /// If the store cannot be written.
+    /// If the store cannot be written, or the claim is stale.
     fn advance(
         &self,
         sink: &str,
         cursor: u64,
         parked: &[(u64, String)],
+        claim: Option<&Claim>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
@@ -64,8 +65,14 @@ impl EventLog for Store {
         self.events(&EventQuery::after(after, limit)).await
     }
 
-    async fn advance(&self, sink: &str, cursor: u64, parked: &[(u64, String)]) -> Result<(), StoreError> {
-        self.advance(sink, cursor, parked, None).await
+    async fn advance(
+        &self,
+        sink: &str,
+        cursor: u64,
+        parked: &[(u64, String)],
+        claim: Option<&Claim>,
+    ) -> Result<(), StoreError> {
+        self.advance(sink, cursor, parked, claim).await
     }
 }
 
@@ -74,6 +81,12 @@ impl EventLog for Store {
 pub(super) struct Bookmark<L> {
     log: L,
     sink: Arc<str>,
+    /// Under what it is moved, where one replica at a time may.
+    claim: Option<Claim>,
+    /// Whether the place is the one that the store knows: under another claim somebody else may have moved it.
+    is_found: bool,
+    /// Whether the store has refused the claim, for ever.
+    is_fenced: bool,
     saved: u64,
     saved_at: Instant,
     /// Whether an event was delivered since it was saved.
@@ -88,6 +101,9 @@ impl<L: EventLog> Bookmark<L> {
     /// The place that the store knows.
     pub(super) async fn open(log: L, sink: Arc<str>) -> Result<Self, StoreError> {
         Ok(Self {
+            claim: None,
+            is_found: true,
+            is_fenced: false,
             saved: log.cursor(&sink).await?,
             saved_at: Instant::now(),
             delivered: false,
@@ -99,6 +115,34 @@ impl<L: EventLog> Bookmark<L> {
             log,
             sink,
         })
+    }
+
+    /// Is to be moved under a claim from now on. What was known of the place under another is forgotten, and
+    /// with it what was not saved: whoever had the sink meanwhile knows better.
+    pub(super) fn take_up(&mut self, claim: Claim) {
+        self.claim = Some(claim);
+        (self.is_found, self.is_fenced) = (false, false);
+        self.delivered = false;
+        self.parked.clear();
+    }
+
+    /// Whether the store has refused the claim.
+    pub(super) fn is_fenced(&self) -> bool {
+        self.is_fenced
+    }
+
+    /// Whether it is known where the sink is.
+    pub(super) fn is_found(&self) -> bool {
+        self.is_found
+    }
+
+    /// Finds the place that the store knows; or tells when to ask again, while the store cannot be read.
+    pub(super) async fn find(&mut self) -> Result<u64, Instant> {
+        self.reading.check()?;
+        let found = self.log.cursor(&self.sink).await;
+        self.saved = self.reading.heard(&self.sink, found)?;
+        (self.saved_at, self.is_found) = (Instant::now(), true);
+        Ok(self.saved)
     }
 
     /// The last entry that the store knows the sink to be done with.
@@ -140,12 +184,21 @@ impl<L: EventLog> Bookmark<L> {
     pub(super) fn save_due(&self, cursor: u64) -> Option<Instant> {
         let is_dirty = self.delivered || !self.parked.is_empty();
         let due = self.saved_at + if is_dirty { Duration::ZERO } else { SAVE_PASSED_OVER };
-        (is_dirty || cursor > self.saved).then_some(self.writing.retry_at.map_or(due, |at| at.max(due)))
+        let is_due = self.is_found && !self.is_fenced && (is_dirty || cursor > self.saved);
+        is_due.then_some(self.writing.retry_at.map_or(due, |at| at.max(due)))
     }
 
     /// Saves the place.
     pub(super) async fn save(&mut self, cursor: u64) {
-        let written = self.log.advance(&self.sink, cursor, &self.parked).await;
+        let written = self.log.advance(&self.sink, cursor, &self.parked, self.claim.as_ref()).await;
+        if let Err(StoreError::Fenced(claim)) = &written {
+            self.is_fenced = true;
+            tracing::warn!(
+                sink = &*self.sink, %claim,
+                "the sink is another replica's by now: this one ends delivering, and what it has not saved comes again"
+            );
+            return;
+        }
         if self.writing.heard(&self.sink, written).is_ok() {
             self.saved = cursor;
             self.saved_at = Instant::now();

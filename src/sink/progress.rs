@@ -1,7 +1,7 @@
 //! How far a sink has come, for whoever looks: written by the sink, read at the scrape.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -17,6 +17,8 @@ const NOTHING: i64 = i64::MIN;
 pub struct Progress {
     sink: Arc<str>,
     latest: watch::Receiver<u64>,
+    /// Whether the sink is this replica's.
+    is_ours: AtomicBool,
     delivered: AtomicU64,
     parked: AtomicU64,
     failures: [AtomicU64; RefusalReason::ALL.len()],
@@ -34,6 +36,7 @@ impl Progress {
         Self {
             sink,
             latest,
+            is_ours: AtomicBool::new(true),
             delivered: AtomicU64::new(0),
             parked: AtomicU64::new(0),
             failures: Default::default(),
@@ -46,6 +49,11 @@ impl Progress {
     /// The name of the sink.
     pub fn sink(&self) -> &str {
         &self.sink
+    }
+
+    /// Whether the sink is this replica's to deliver: of another's, nothing is known here but what was before.
+    pub fn is_ours(&self) -> bool {
+        self.is_ours.load(Ordering::Relaxed)
     }
 
     /// Events delivered since the start.
@@ -78,6 +86,10 @@ impl Progress {
                 Duration::from_millis(now.as_millisecond().saturating_sub(oldest).try_into().unwrap_or(0))
             }
         }
+    }
+
+    pub(super) fn set_ours(&self, is_ours: bool) {
+        self.is_ours.store(is_ours, Ordering::Relaxed);
     }
 
     pub(super) fn count_delivered(&self) {

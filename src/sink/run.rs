@@ -1,5 +1,7 @@
 //! The loop of a sink: one event after another, in the order of the log, at least once each.
 
+mod tenure;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::bookmark::{Bookmark, EventLog};
 use super::delivery::{Deliver, Refusal, RefusalReason};
+use super::mandate::Mandate;
 use super::progress::Progress;
 use crate::clock::Clock;
 use crate::config::On;
@@ -30,6 +33,8 @@ pub struct Sink<L, D> {
     wanted: On,
     receiver: D,
     bookmark: Bookmark<L>,
+    /// Where one replica at a time may deliver.
+    mandate: Option<Mandate>,
     latest: watch::Receiver<u64>,
     /// Wanted entries, the next one first.
     queue: VecDeque<Entry>,
@@ -62,6 +67,17 @@ enum Turn {
     Dry,
     /// Nothing can be done before then.
     Blocked(Instant),
+    /// Nothing may be done any more: another replica is to deliver.
+    Barred,
+}
+
+/// Why a sink has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// All there was to deliver is delivered or cannot be, or it was dismissed.
+    Done,
+    /// It is to deliver no more under its mandate.
+    Barred,
 }
 
 impl<L: EventLog, D: Deliver> Sink<L, D> {
@@ -87,6 +103,7 @@ impl<L: EventLog, D: Deliver> Sink<L, D> {
             wanted,
             receiver,
             bookmark,
+            mandate: None,
             latest,
             queue,
             read_to,
@@ -102,14 +119,32 @@ impl<L: EventLog, D: Deliver> Sink<L, D> {
         Arc::clone(&self.progress)
     }
 
+    /// As [`Sink::work`], for good.
+    pub async fn run(mut self, mut changes: mpsc::Receiver<Change<D>>, draining: CancellationToken) {
+        self.work(&mut changes, &draining).await;
+    }
+
     /// Delivers until `draining` is cancelled, which says that nothing is written any more. Then it
     /// delivers what is there, and ends; one whose receiver does not take it is tried once more. It goes on
     /// with another receiver when one comes, and ends at once when none can come any more; a delivery that
     /// is under way then is given up, and made again by whoever is next.
-    pub async fn run(mut self, mut changes: mpsc::Receiver<Change<D>>, draining: CancellationToken) {
-        loop {
+    ///
+    /// Under a mandate it ends as well when that does not hold any more: nothing is begun then, and a delivery
+    /// that is under way ends by itself. It may be dropped at any time.
+    pub async fn work(
+        &mut self,
+        changes: &mut mpsc::Receiver<Change<D>>,
+        draining: &CancellationToken,
+    ) -> End {
+        let leaving = self.mandate.as_ref().map(|mandate| mandate.leaving.clone()).unwrap_or_default();
+        // Where others write as well, what comes while it is drained is theirs to deliver.
+        let mut last = None;
+        let end = loop {
             // Looked at before the turn, which then sees everything that was ever written.
             let is_complete = draining.is_cancelled();
+            if is_complete && self.is_done_to(*last.get_or_insert_with(|| *self.latest.borrow())) {
+                break End::Done;
+            }
             let turn = tokio::select! {
                 biased;
                 change = changes.recv() => match change {
@@ -117,13 +152,14 @@ impl<L: EventLog, D: Deliver> Sink<L, D> {
                         self.change(change);
                         continue;
                     }
-                    None => break,
+                    None => break End::Done,
                 },
                 turn = self.turn() => turn,
             };
             let (wake, is_dry) = match turn {
                 Turn::Onward => continue,
-                _ if is_complete => break,
+                Turn::Barred => break End::Barred,
+                _ if is_complete => break End::Done,
                 Turn::Dry => (self.bookmark.save_due(self.cursor()), true),
                 Turn::Blocked(until) => (Some(until), false),
             };
@@ -132,19 +168,21 @@ impl<L: EventLog, D: Deliver> Sink<L, D> {
                 _ = self.latest.changed(), if is_dry => {}
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
                 () = draining.cancelled() => {}
+                () = leaving.cancelled() => break End::Barred,
                 change = changes.recv() => match change {
                     Some(change) => self.change(change),
-                    None => break,
+                    None => break End::Done,
                 },
             }
-        }
+        };
         if self.bookmark.save_due(self.cursor()).is_some() {
             self.bookmark.save(self.cursor()).await;
         }
+        end
     }
 
     /// Goes on with another receiver: at once, whatever stood between the one before and the next event.
-    fn change(&mut self, (wanted, receiver): Change<D>) {
+    pub fn change(&mut self, (wanted, receiver): Change<D>) {
         let cursor = self.cursor();
         self.receiver = receiver;
         self.trouble = None;
@@ -157,7 +195,13 @@ impl<L: EventLog, D: Deliver> Sink<L, D> {
 
     /// Delivers the next event, if there is one. May be dropped at any time.
     async fn turn(&mut self) -> Turn {
-        let readable = self.refill().await;
+        let readable = match self.find().await {
+            Ok(()) => self.refill().await,
+            Err(until) => Err(until),
+        };
+        if !self.may_begin() {
+            return Turn::Barred;
+        }
         let Some(entry) = self.queue.front() else {
             self.bookmark.keep(self.cursor(), true).await;
             return readable.map_or_else(Turn::Blocked, |()| Turn::Dry);
@@ -172,6 +216,11 @@ impl<L: EventLog, D: Deliver> Sink<L, D> {
         self.show();
         self.bookmark.keep(self.cursor(), blocked.is_some()).await;
         blocked.map_or(Turn::Onward, Turn::Blocked)
+    }
+
+    /// Whether nothing up to an entry is left to be done.
+    fn is_done_to(&self, last: u64) -> bool {
+        self.bookmark.is_found() && self.cursor() >= last
     }
 
     /// Reads on where there is room; or tells when to try again.
@@ -254,6 +303,6 @@ impl<L: EventLog, D: Deliver> Sink<L, D> {
 }
 
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 #[cfg(test)]
 mod tests;

@@ -25,7 +25,8 @@ pub(super) struct Dropped {
 }
 
 impl Store {
-    /// Drops entries that are too old or too many, in small batches; ends only when it is dropped.
+    /// Drops entries that are too old or too many, in small batches; ends only when it is dropped, or its claim
+    /// is refused.
     /// `sinks` are those that may hold entries back; `dropped` hears of entries that a sink had yet to
     /// deliver and that had to go nevertheless. Where several replicas share the store, one at a time does
     /// this, under its claim.
@@ -44,6 +45,10 @@ impl Store {
             let sinks = sinks.borrow().clone();
             let swept = self.sweep(clock.now(), &sinks, claim, &dropped).await;
             match &swept {
+                Err(StoreError::Fenced(claim)) => {
+                    tracing::warn!(%claim, "another replica drops old events by now: this one ends doing so");
+                    return;
+                }
                 Ok(()) if is_failing => tracing::info!("the store drops old events again"),
                 Ok(()) => {}
                 Err(error) if is_failing => tracing::debug!(%error, "old events still cannot be dropped"),

@@ -9,7 +9,7 @@ const LAYERS: [&[&str]; 6] = [
     &["model", "schedule", "clock", "liveness"],
     &["config", "reload"],
     &["aws", "probe", "store", "sink", "metrics", "http"],
-    &["poller", "discovery", "tracker", "lease", "mirror"],
+    &["lease", "poller", "discovery", "tracker", "mirror"],
     &["service", "daemon"],
     &["telemetry", "cli", "main"],
 ];

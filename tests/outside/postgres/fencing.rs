@@ -106,14 +106,13 @@ async fn every_other_write_fails() {
     let house_keeping = async |claim| {
         store.keep_house(Clock::starting_at(at(100 * 24 * 60 * 60)), &sinks, Some(claim), |_| {}).await
     };
-    let kept = tokio::time::timeout(SHORT, house_keeping(house)).await;
-    assert!(kept.is_err(), "it never ends");
+    house_keeping(house).await;
     assert_eq!(numbers(&store).await, [1, 2, 3, 4, 5]);
     let held = store.take(&a.id, &leases, LONG).await.unwrap();
     assert!(write(&held[1], &held[0]).await.iter().all(Result::is_ok));
     let gone = until("what is old goes", async || numbers(&store).await.is_empty());
     tokio::select! {
-        () = house_keeping(&held[2]) => unreachable!("it never ends"),
+        () = house_keeping(&held[2]) => unreachable!("it ends only where it is refused"),
         () = gone => {}
     }
 }
