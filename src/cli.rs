@@ -12,6 +12,7 @@ mod plan;
 mod poll;
 mod run;
 mod signal;
+mod store;
 mod terminal;
 mod test_webhook;
 
@@ -89,6 +90,12 @@ enum Command {
     /// Example: regwatch events --follow --since 24h
     Events(events::Events),
 
+    /// Move the store to another file or database
+    ///
+    /// Example: regwatch store copy --from /var/lib/regwatch/regwatch.db --to /etc/regwatch/config.yaml
+    #[command(subcommand)]
+    Store(store::Store),
+
     /// Send a sample event to a webhook, and show what it answers
     ///
     /// The event is marked as a sample, of account 000000000000 with the name "regwatch test". It is sent
@@ -165,6 +172,7 @@ pub fn main() -> ExitCode {
         Command::Poll(poll) => poll.execute(),
         Command::Iam(iam) => iam.execute().map(succeeded),
         Command::Events(events) => events.execute().map(succeeded),
+        Command::Store(store) => store.execute().map(succeeded),
         Command::TestWebhook(test) => test.execute().map(succeeded),
         Command::Demo(demo) => demo.execute().map(succeeded),
         Command::Completions(completions) => completions.execute().map(succeeded),

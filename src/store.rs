@@ -7,8 +7,9 @@
 //! are what both read; `lock` keeps a second daemon from the file; `house` keeps the event log within its
 //! bounds; `ledger` is what the tracker writes, `history` what became of targets over time, `members` who
 //! belongs to each organization, `leases` who of the replicas may do what, and `follow` how one hears of what
-//! others write.
+//! others write. `copy` moves a store to another place, `table` by `table`.
 
+mod copy;
 mod engine;
 mod error;
 mod follow;
@@ -23,6 +24,7 @@ mod query;
 mod record;
 mod row;
 mod sqlite;
+mod table;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -33,6 +35,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+pub use self::copy::{Compared, Content, Copied, CopyError, Doing, Progress, copy};
 pub use self::error::{OpenError, StoreError, Trouble};
 pub use self::follow::Changes;
 pub use self::history::{History, Silence, Step};
@@ -121,26 +124,22 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub async fn open_at(settings: &config::Store, steps: &[SchemaStep]) -> Result<Self, OpenError> {
-        let (engine, lock) = match (&settings.postgres, &settings.path) {
-            (Some(database), _) => (Engine::Postgres(Postgres::open(database, steps).await?), None),
-            (None, Some(path)) => {
-                let path = resolve(path)?;
-                let lock = Lock::take(&path)?;
-                (Engine::Sqlite(Sqlite::open(&path).await?), Some(Arc::new(lock)))
-            }
-            (None, None) => (Engine::Sqlite(Sqlite::in_memory().await?), None),
-        };
-        Self::new(engine, lock, settings).await
+        let (engine, lock) = open_engine(settings, steps).await?;
+        Self::new(engine, lock.map(Arc::new), settings).await
     }
 
-    /// Opens the file of a daemon, to read only: it is neither locked nor written, whether or not a daemon
+    /// Opens the store of a daemon, to read only: it is neither locked nor written, whether or not a daemon
     /// is running.
     ///
     /// # Errors
     /// As [`Store::open`], and if there is none.
-    pub async fn open_to_read(path: &Path) -> Result<Self, OpenError> {
-        let path = resolve(path)?;
-        Self::new(Engine::Sqlite(Sqlite::open_to_read(&path).await?), None, &config::Store::default()).await
+    pub async fn open_to_read(settings: &config::Store) -> Result<Self, OpenError> {
+        let engine = match (&settings.postgres, &settings.path) {
+            (Some(database), _) => Engine::Postgres(Postgres::open_to_read(database).await?),
+            (None, Some(path)) => Engine::Sqlite(Sqlite::open_to_read(&resolve(path)?).await?),
+            (None, None) => Engine::Sqlite(Sqlite::in_memory().await?),
+        };
+        Self::new(engine, None, settings).await
     }
 
     async fn new(
@@ -148,12 +147,17 @@ impl Store {
         lock: Option<Arc<Lock>>,
         settings: &config::Store,
     ) -> Result<Self, OpenError> {
-        let latest = engine.latest().await.map_err(|source| match &engine {
+        let closed = |source| match &engine {
             Engine::Postgres(engine) => engine.closed(source).into(),
             Engine::Sqlite(_) => {
                 OpenError::Refused { path: settings.path.clone().unwrap_or_default(), source }
             }
-        })?;
+        };
+        if let Some(of) = engine.copied_from().await.map_err(closed)? {
+            engine.close().await;
+            return Err(OpenError::Unfinished { at: place(settings)?, of });
+        }
+        let latest = engine.latest().await.map_err(closed)?;
         Ok(Self {
             engine,
             latest: Arc::new(watch::Sender::new(latest)),
@@ -251,6 +255,31 @@ impl Ledger for Store {
         let (committed, latest) = self.engine.commit(&batches).await?;
         self.tell(latest);
         Ok(committed)
+    }
+}
+
+/// The engine at the place of a store, which is made where there is none, and the hold on it.
+async fn open_engine(
+    settings: &config::Store,
+    steps: &[SchemaStep],
+) -> Result<(Engine, Option<Lock>), OpenError> {
+    Ok(match (&settings.postgres, &settings.path) {
+        (Some(database), _) => (Engine::Postgres(Postgres::open(database, steps).await?), None),
+        (None, Some(path)) => {
+            let path = resolve(path)?;
+            let lock = Lock::take(&path)?;
+            (Engine::Sqlite(Sqlite::open(&path).await?), Some(lock))
+        }
+        (None, None) => (Engine::Sqlite(Sqlite::in_memory().await?), None),
+    })
+}
+
+/// What names a store and tells it from others, for people.
+fn place(settings: &config::Store) -> Result<String, OpenError> {
+    match (&settings.postgres, &settings.path) {
+        (Some(database), _) => Ok(Postgres::place(database)?),
+        (None, Some(path)) => Ok(resolve(path)?.display().to_string()),
+        (None, None) => Ok("in memory".to_owned()),
     }
 }
 

@@ -97,7 +97,16 @@ fn page() -> std::io::Result<Vec<u8>> {
     page.render_options_section(&mut text)?;
     control(&mut text, "SH", "COMMANDS")?;
     for command in commands {
-        subcommand(&mut text, command)?;
+        let name = format!("regwatch {}", command.get_name());
+        let below: Vec<_> = command.get_subcommands().cloned().collect();
+        if below.is_empty() {
+            subcommand(&mut text, command, name)?;
+            continue;
+        }
+        for command in below {
+            let name = format!("{name} {}", command.get_name());
+            subcommand(&mut text, command, name)?;
+        }
     }
     for (title, entries) in SECTIONS {
         let mut section = Roff::new();
@@ -111,8 +120,7 @@ fn page() -> std::io::Result<Vec<u8>> {
 }
 
 /// A command as a part of the section of commands.
-fn subcommand(text: &mut Vec<u8>, command: Command) -> std::io::Result<()> {
-    let name = format!("regwatch {}", command.get_name());
+fn subcommand(text: &mut Vec<u8>, command: Command, name: String) -> std::io::Result<()> {
     control(text, "SS", &name)?;
     let after = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
     // By itself: what all commands have stands once above.

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::house::Dropped;
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
+use super::table::{Cell, Table};
 use super::{
     Batch, Changes, Committed, EventQuery, LeaseState, Leases, LiveReplica, Replica, Roll, SavedRoster,
     SavedState, Silence, Step, Store, StoreError, TargetKey,
@@ -175,6 +176,55 @@ impl Engine {
         match self {
             Self::Sqlite(engine) => engine.drop_oldest(most, sinks).await,
             Self::Postgres(engine) => engine.drop_oldest(most, sinks, claim).await,
+        }
+    }
+}
+
+/// What a copy does with either side.
+impl Engine {
+    pub(super) async fn rows(
+        &self,
+        table: &Table,
+        after: Option<&[Cell]>,
+        limit: u32,
+    ) -> Result<Vec<Vec<Cell>>, StoreError> {
+        either!(self, engine => engine.rows(table, after, limit).await)
+    }
+
+    pub(super) async fn count(&self, table: &Table) -> Result<u64, StoreError> {
+        either!(self, engine => engine.count(table).await)
+    }
+
+    pub(super) async fn put_rows(&self, table: &Table, rows: &[Vec<Cell>]) -> Result<(), StoreError> {
+        either!(self, engine => engine.put_rows(table, rows).await)
+    }
+
+    pub(super) async fn clear(&self, table: &Table) -> Result<(), StoreError> {
+        either!(self, engine => engine.clear(table).await)
+    }
+
+    /// Of what the store is to be a copy, if it is one that is not finished.
+    pub(super) async fn copied_from(&self) -> Result<Option<String>, StoreError> {
+        either!(self, engine => engine.copied_from().await)
+    }
+
+    pub(super) async fn begin_copy(&self, source: &str) -> Result<(), StoreError> {
+        either!(self, engine => engine.begin_copy(source).await)
+    }
+
+    pub(super) async fn set_latest(&self, latest: u64) -> Result<(), StoreError> {
+        either!(self, engine => engine.set_latest(latest).await)
+    }
+
+    pub(super) async fn finish_copy(&self) -> Result<(), StoreError> {
+        either!(self, engine => engine.finish_copy().await)
+    }
+
+    /// What people call a replica that lives; whoever uses a file has its lock instead.
+    pub(super) async fn at_work(&self) -> Result<Option<String>, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(engine) => engine.at_work().await,
         }
     }
 }

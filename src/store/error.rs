@@ -208,6 +208,14 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// Somebody copies another store to it, or has begun to.
+    #[error("the store {at} is a copy of {of} that is not finished; finish it with `regwatch store copy`")]
+    Unfinished {
+        /// Which store.
+        at: String,
+        /// Of what it is to be a copy.
+        of: String,
+    },
     /// The database is no file, but a server's.
     #[error(transparent)]
     Database(#[from] Refusal),

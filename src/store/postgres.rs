@@ -9,6 +9,7 @@ mod address;
 mod claim;
 mod column;
 mod content;
+mod copy;
 mod history;
 mod lease;
 mod members;
@@ -29,8 +30,10 @@ use std::time::Duration;
 pub use self::refusal::Refusal;
 pub use self::schema::Step;
 
+use self::address::Address;
 use self::pool::Pool;
 use super::StoreError;
+use crate::config;
 
 /// The longest that a renewal of leases may take: after it there is time for another before they expire.
 const LEASES: Duration = Duration::from_secs(3);
@@ -56,6 +59,12 @@ pub(super) struct Postgres {
 }
 
 impl Postgres {
+    /// What names a store in a database, for people; nothing in it is secret.
+    pub(super) fn place(settings: &config::Postgres) -> Result<String, Refusal> {
+        let at = Address::new(settings)?.url()?;
+        Ok(format!("of schema {} of PostgreSQL at {at}", settings.schema))
+    }
+
     /// What to say of trouble at the start.
     pub(super) fn closed(&self, source: StoreError) -> Refusal {
         Refusal::Closed { at: self.at.to_string(), source }

@@ -1,5 +1,6 @@
 //! SQLite as the engine: its connections, and what its errors mean.
 
+mod copy;
 mod history;
 mod inspect;
 mod members;

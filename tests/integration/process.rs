@@ -11,6 +11,7 @@ mod poll;
 mod printed;
 mod reload;
 mod service;
+mod store;
 mod telemetry;
 mod test_webhook;
 

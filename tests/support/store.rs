@@ -16,6 +16,8 @@ use crate::place::Place;
 
 #[path = "store/bounds.rs"]
 mod bounds;
+#[path = "store/copy.rs"]
+pub(crate) mod copy;
 #[path = "store/gates.rs"]
 mod gates;
 #[path = "store/history.rs"]

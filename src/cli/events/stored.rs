@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use serde_json::Value;
 
 use super::PAGE;
@@ -24,15 +24,17 @@ pub(super) async fn list(
     let loaded = crate::cli::load(config).with_context(|| {
         format!("nothing listens at {url}, and the configuration that would name the store cannot be used")
     })?;
-    let path = loaded.store.path.with_context(|| {
-        format!(
-            "nothing listens at {url}, and {} names no file in `store`: start the daemon, or say with --url where \
-             it serves HTTP",
-            config.display()
-        )
-    })?;
-    eprintln!("regwatch: nothing listens at {url}; reading the store {}", path.display());
-    let store = Store::open_to_read(&path).await?;
+    let config = config.display();
+    let place = match (&loaded.store.postgres, &loaded.store.path) {
+        (Some(database), _) => format!("in schema {} of PostgreSQL", database.schema),
+        (None, Some(path)) => path.display().to_string(),
+        (None, None) => bail!(
+            "nothing listens at {url}, and {config} names no file or database in `store`: start the daemon, or \
+             say with --url where it serves HTTP"
+        ),
+    };
+    eprintln!("regwatch: nothing listens at {url}; reading the store {place}");
+    let store = Store::open_to_read(&loaded.store).await?;
     let (mut after, mut left) = (0, limit);
     while left > 0 {
         let page = u32::try_from(left.min(PAGE)).expect("a page is small");

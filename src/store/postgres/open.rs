@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Connection, Row};
 
 use super::address::Address;
 use super::pool::{Mode, Pool};
-use super::schema::{Step, Unfit, bring_up, known};
+use super::schema::{Step, Unfit, bring_up, is_current, known};
 use super::trouble::{Failed, within};
 use super::{LIMIT, Postgres, Refusal};
 use crate::config;
@@ -26,13 +26,26 @@ impl Postgres {
         let place = Place { at: address.url()?.to_string(), settings, steps };
         let opened = within(LIMIT, async { Ok(place.open(&address).await) }).await;
         opened.unwrap_or_else(|error| Err(place.closed(error)))?;
-        Ok(Self {
-            at: place.at.into(),
+        Ok(Self::at(place, address))
+    }
+
+    /// The store in a schema, to read only: nothing is made or brought up to date.
+    pub(in crate::store) async fn open_to_read(settings: &config::Postgres) -> Result<Self, Refusal> {
+        let address = Arc::new(Address::new(settings)?);
+        let place = Place { at: address.url()?.to_string(), settings, steps: Step::released() };
+        let opened = within(LIMIT, async { Ok(place.open_to_read(&address).await) }).await;
+        opened.unwrap_or_else(|error| Err(place.closed(error)))?;
+        Ok(Self::at(place, address))
+    }
+
+    fn at(Place { at, settings, steps }: Place<'_>, address: Arc<Address>) -> Self {
+        Self {
+            at: at.into(),
             pool: Arc::new(Pool::new(Arc::clone(&address), settings.pool)),
             leases: Arc::new(Pool::new(address, 1)),
             form: known(steps),
             shards: settings.shards,
-        })
+        }
     }
 }
 
@@ -49,6 +62,23 @@ impl Place<'_> {
         let user = self.look(&mut connection).await?;
         connection.close().await.map_err(|error| self.closed(Failed::from(error).into()))?;
         self.set_up(address).await.map_err(|unfit| self.refusal(unfit, &user))
+    }
+
+    async fn open_to_read(&self, address: &Arc<Address>) -> Result<(), Refusal> {
+        let mut connection = address.connect().await.map_err(|failed| self.closed(failed.into()))?;
+        let user = self.look(&mut connection).await?;
+        connection.close().await.map_err(|error| self.closed(Failed::from(error).into()))?;
+        self.look_at_schema(address).await.map_err(|unfit| self.refusal(unfit, &user))
+    }
+
+    /// Sees that the schema is as this release has it, and changes nothing.
+    async fn look_at_schema(&self, address: &Arc<Address>) -> Result<(), Unfit> {
+        let pool = Pool::new(Arc::clone(address), 1);
+        let mut session = pool.begin(Mode::Read).await?;
+        is_current(&mut session, &self.settings.schema, self.steps).await?;
+        session.end().await?;
+        pool.close().await;
+        Ok(())
     }
 
     /// Looks at the server, changes nothing, and tells who we are, as SQL writes it.
@@ -132,6 +162,8 @@ impl Place<'_> {
         let (at, schema, user) = (self.at.clone(), self.settings.schema.clone(), user.to_owned());
         match unfit {
             Unfit::Foreign { table } => Refusal::Foreign { at, schema, table },
+            Unfit::Missing => Refusal::Missing { at, schema },
+            Unfit::Older => Refusal::Older { at, schema },
             Unfit::Newer { found, usable_from } => {
                 Refusal::Newer { at, schema, found, usable_from, known: known(self.steps) }
             }

@@ -98,6 +98,28 @@ pub enum Refusal {
         /// One of its tables.
         table: String,
     },
+    /// There is no schema of ours to read.
+    #[error(
+        "there is no store in schema {schema} of PostgreSQL at {at}; name the `store.postgres.schema` of a \
+             regwatch that has run"
+    )]
+    Missing {
+        /// Where.
+        at: String,
+        /// What the schema is called.
+        schema: String,
+    },
+    /// The schema is to be read only, and its form is not yet that of this release.
+    #[error(
+        "schema {schema} of PostgreSQL at {at} has a form of an older release; start the daemon of this one, \
+             which brings it up to date"
+    )]
+    Older {
+        /// Where.
+        at: String,
+        /// What the schema is called.
+        schema: String,
+    },
     /// A later release has changed the form, and this one would do harm.
     #[error(
         "schema {schema} of PostgreSQL at {at} was brought to form {found} by a newer release of \

@@ -52,6 +52,10 @@ const FORMS: &str = "CREATE TABLE forms (
 pub(super) enum Unfit {
     /// It holds tables of another program.
     Foreign { table: String },
+    /// There is none, and it is to be read only.
+    Missing,
+    /// It lacks steps to its latest form, and is to be read only.
+    Older,
     /// A newer release has brought it to a form that this one cannot use.
     Newer { found: i64, usable_from: i64 },
     /// A step was another.
@@ -88,14 +92,7 @@ pub(super) async fn bring_up(
     schema: &str,
     steps: &[Step],
 ) -> Result<(), Unfit> {
-    let tables: Vec<String> = sqlx::query_scalar(
-        "SELECT relname::text FROM pg_class WHERE relnamespace = $1::text::regnamespace AND relkind IN ('r', 'p') \
-         ORDER BY relname",
-    )
-    .bind(schema)
-    .persistent(false)
-    .fetch_all(&mut *connection)
-    .await?;
+    let tables = tables(connection, schema).await?;
     if !tables.iter().any(|table| table == "forms") {
         if let Some(table) = tables.into_iter().next() {
             return Err(Unfit::Foreign { table });
@@ -118,6 +115,30 @@ pub(super) async fn bring_up(
             .await?;
     }
     Ok(())
+}
+
+/// Sees whether a schema, if there is one, is in the latest form that is known or beyond it; it is left as it
+/// is.
+pub(super) async fn is_current(
+    connection: &mut PgConnection,
+    schema: &str,
+    steps: &[Step],
+) -> Result<(), Unfit> {
+    let tables = tables(connection, schema).await?;
+    if !tables.iter().any(|table| table == "forms") {
+        return Err(tables.into_iter().next().map_or(Unfit::Missing, |table| Unfit::Foreign { table }));
+    }
+    let taken = compare(connection, steps).await?;
+    if taken < steps.len() { Err(Unfit::Older) } else { Ok(()) }
+}
+
+/// The tables of a schema; none where there is no such schema.
+async fn tables(connection: &mut PgConnection, schema: &str) -> Result<Vec<String>, Unfit> {
+    let tables = sqlx::query_scalar(
+        "SELECT relname::text FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace \
+         WHERE nspname = $1 AND relkind IN ('r', 'p') ORDER BY relname",
+    );
+    Ok(tables.bind(schema).persistent(false).fetch_all(connection).await?)
 }
 
 /// Compares the steps that were taken with those that are known, and tells how many of these were.

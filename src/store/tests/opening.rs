@@ -38,20 +38,20 @@ async fn a_second_daemon_is_told_who_holds_the_file() {
 #[tokio::test]
 async fn a_reader_needs_no_lock_and_leaves_nothing_behind() {
     let place = Place::new();
-    let missing = Store::open_to_read(place.path()).await.expect_err("there is none");
+    let missing = Store::open_to_read(&place.settings).await.expect_err("there is none");
     assert!(matches!(missing, OpenError::Missing { .. }), "{missing:?}");
     assert_eq!(place.files().len(), 0);
 
     let store = place.open().await;
     append(&store, events(2)).await;
-    let beside = Store::open_to_read(place.path()).await.unwrap();
+    let beside = Store::open_to_read(&place.settings).await.unwrap();
     append(&store, events(1)).await;
     assert_eq!(numbers(&beside).await, [1, 2, 3], "what a daemon writes meanwhile");
     beside.close().await;
     store.close().await;
 
     let before = fs::read(place.path()).unwrap();
-    let alone = Store::open_to_read(place.path()).await.unwrap();
+    let alone = Store::open_to_read(&place.settings).await.unwrap();
     assert_eq!(*alone.latest().borrow(), 3);
     assert_eq!(numbers(&alone).await, [1, 2, 3]);
     assert!(alone.commit(Arc::new(vec![one_event()])).await.is_err());
@@ -72,7 +72,7 @@ async fn what_a_killed_daemon_left_is_taken_up() {
     for suffix in ["", "-wal"] {
         fs::copy(beside(place.path(), suffix), beside(killed.path(), suffix)).unwrap();
     }
-    let reader = Store::open_to_read(killed.path()).await.unwrap();
+    let reader = Store::open_to_read(&killed.settings).await.unwrap();
     assert_eq!(numbers(&reader).await, [1, 2, 3, 4, 5]);
     reader.close().await;
     let again = killed.open().await;
@@ -89,7 +89,7 @@ async fn a_start_that_was_cut_off_is_made_good() {
     // Marked as ours, and no table yet.
     let place = Place::new();
     run_on(place.path(), "PRAGMA application_id = 0x72677774").await;
-    let early = Store::open_to_read(place.path()).await.expect_err("there is nothing to read");
+    let early = Store::open_to_read(&place.settings).await.expect_err("there is nothing to read");
     assert!(matches!(early, OpenError::Older { .. }), "{early:?}");
     append(&place.open().await, events(1)).await;
 }
@@ -107,7 +107,7 @@ async fn what_is_no_store_is_refused_and_left_as_it_is() {
         let error = place.refused().await;
         assert!(matches!(error, OpenError::Foreign { .. }), "{what}: {error:?}");
         untouched(&place, bytes);
-        let error = Store::open_to_read(place.path()).await.expect_err(what);
+        let error = Store::open_to_read(&place.settings).await.expect_err(what);
         assert!(matches!(error, OpenError::Foreign { .. }), "{what}: {error:?}");
     }
 }

@@ -116,8 +116,18 @@ async fn it_tells_its_version_and_what_each_verb_is_for() {
         String::from_utf8(output.stdout).unwrap().trim(),
         concat!("regwatch ", env!("CARGO_PKG_VERSION"))
     );
-    for verb in ["run", "check-config", "poll", "iam", "events", "test-webhook", "demo", "completions", "man"]
-    {
+    for verb in [
+        "run",
+        "check-config",
+        "poll",
+        "iam",
+        "events",
+        "store",
+        "test-webhook",
+        "demo",
+        "completions",
+        "man",
+    ] {
         let output = regwatch().args([verb, "--help"]).output().await.unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(text.contains("Example: regwatch "), "{text}");

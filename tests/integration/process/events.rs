@@ -126,7 +126,7 @@ async fn what_cannot_be_read_says_what_to_do() {
     let in_memory = memory.path().to_str().expect("text");
     let nowhere = "--config.file=/nowhere/config.yaml";
     for (url, arguments, status, told) in [
-        (NOWHERE, vec!["--config.file", in_memory], 1, "names no file in `store`: start the daemon"),
+        (NOWHERE, vec!["--config.file", in_memory], 1, "names no file or database in `store`: start"),
         (NOWHERE, vec![nowhere], 78, "nothing listens at http://127.0.0.1:1, and the configuration"),
         (NOWHERE, vec!["--follow"], 1, "--follow needs a running daemon"),
         ("http://name:secret@127.0.0.1:1", vec!["--follow"], 1, "nothing listens at http://127.0.0.1:1;"),
