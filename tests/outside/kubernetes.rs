@@ -4,6 +4,7 @@
 mod manifest;
 mod pod;
 mod readme;
+mod replicas;
 
 use std::process::Command;
 
@@ -24,11 +25,15 @@ const BASE: [&str; 5] = ["ConfigMap", "NetworkPolicy", "Service", "ServiceAccoun
 
 #[test]
 fn kubernetes_and_the_operator_take_the_base_and_each_overlay() {
+    let without_volume = BASE.iter().copied().filter(|kind| *kind != "StatefulSet");
+    let of_replicas: Vec<_> = without_volume.chain(["Deployment", "PodDisruptionBudget"]).collect();
     let of_operator = [&BASE[..], &["PrometheusRule", "ServiceMonitor"]].concat();
     for (folder, expected) in [
         ("base", &BASE[..]),
         ("overlays/annotations", &BASE[..]),
         ("overlays/prometheus-operator", &of_operator[..]),
+        ("overlays/postgres", &of_replicas[..]),
+        ("overlays/postgres/move", &["Job"][..]),
     ] {
         let resources = build(&here("deploy/kubernetes").join(folder));
         let mut expected = expected.to_vec();

@@ -10,7 +10,7 @@ use super::manifest::{build, documents, findings, here, one};
 use crate::container::sandbox::printed;
 
 /// The code blocks of a language, without their indentation.
-fn blocks(markdown: &str, language: &str) -> Vec<String> {
+pub(super) fn blocks(markdown: &str, language: &str) -> Vec<String> {
     let mut blocks = Vec::new();
     let mut lines = markdown.lines();
     while let Some(line) = lines.next() {
