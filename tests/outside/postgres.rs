@@ -1,6 +1,7 @@
 //! The store in a real PostgreSQL: what it does beyond what every engine does, with several at once, and
 //! with a server that is not always there.
 
+mod copying;
 mod fencing;
 mod following;
 mod leases;
