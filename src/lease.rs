@@ -6,9 +6,12 @@
 //!
 //! # What holding means
 //!
-//! A claim is held until *the moment before the request was sent* + the lease − a margin, by this machine's own
-//! clock. The store began to count later than that, so it ends later, and it may count faster by the margin. At
-//! that moment the claim vanishes from [`Held`] by itself, whatever the store does, and nobody begins anything
+//! Whoever is gone is to be replaced within the length of a lease. So the store is asked for less, and others
+//! have the rest to see that it is free, and to take it.
+//!
+//! A claim is held until *the moment before the request was sent* + what was asked for − a margin, by this
+//! machine's own clock. The store began to count later than that, so it ends later, and it may count faster by
+//! the margin. At that moment the claim vanishes from [`Held`] by itself, whatever the store does, and nobody begins anything
 //! under it any more. A clock that stands still, as that of a suspended machine may, is what the epoch is for:
 //! whoever writes under one that has passed is refused.
 //!
@@ -22,10 +25,12 @@
 //! In two steps. [`Held`] has it *going*: whoever works under it begins nothing more and writes what it has. Then
 //! it lets go, through [`LetGo`], and the lease is released.
 
+mod ending;
 mod held;
 mod plan;
 mod request;
 mod tenancy;
+mod terms;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -36,11 +41,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-pub use self::held::{Held, Tenure};
+pub use self::held::{Held, Tenure, is_ours};
 pub use self::tenancy::{Tenancy, Tenant};
 
 use self::plan::Planner;
 use self::request::{Failed, Outcome, Reply, Request};
+use self::terms::Terms;
 use crate::liveness::{Liveness, Loop, Promise};
 use crate::metrics::{Handover, LeaseMeters};
 use crate::model::{Claim, Lease};
@@ -49,35 +55,11 @@ use crate::store::{Leases, Replica, Roll};
 /// How many may have let go of a claim before this loop takes note: all sinks and shards of a usual replica.
 const LET_GO: usize = 64;
 
+/// How long after a lease was to end it is looked whether it has.
+const AFTER_ITS_END: Duration = Duration::from_millis(20);
+
 /// Where whoever worked under a claim says that all it had is written, and that it will not use it again.
 pub type LetGo = mpsc::Sender<Claim>;
-
-/// What a lease's length means for whoever holds it.
-#[derive(Clone, Copy, Debug)]
-struct Terms(Duration);
-
-impl Terms {
-    /// From one round to the next. What somebody gives up is seen by the others a round later at the latest.
-    fn round(self) -> Duration {
-        self.0 / 10
-    }
-
-    /// How soon is tried again what has failed.
-    fn retry(self) -> Duration {
-        self.0 / 20
-    }
-
-    /// How long one try may take: a connection that hangs leaves time for three others before the lease ends.
-    fn patience(self) -> Duration {
-        self.0 / 6
-    }
-
-    /// Until when a claim is certain that was asked for then. The margin of a tenth is for a clock of the store
-    /// that runs fast.
-    fn certain_until(self, sent: Instant) -> Instant {
-        sent + (self.0 - self.0 / 10)
-    }
-}
 
 /// Keeps the leases of one replica.
 pub struct Keeper<L> {
@@ -192,18 +174,13 @@ impl<L: Leases> Keeper<L> {
         if is_pending { self.not_before } else { self.next_round.max(self.not_before) }
     }
 
-    /// Whether nothing is left but to leave.
-    fn is_done(&self) -> bool {
-        self.is_ending && self.held.tenures().len() == 0
-    }
-
     /// Asks the store for what is next, unless it is at it, or is left alone for a moment.
     fn ask(&mut self) {
         let now = Instant::now();
         if self.request.is_some() || now < self.not_before {
             return;
         }
-        let (leases, me, lease) = (Arc::clone(&self.leases), self.me.clone(), self.terms.0);
+        let (leases, me, lease) = (Arc::clone(&self.leases), self.me.clone(), self.terms.granted());
         let patience = self.terms.patience();
         self.request = if now >= self.next_round && !self.is_done() {
             let (known, held) = (Arc::clone(&self.known.borrow()), self.held.claims().collect());
@@ -239,7 +216,9 @@ impl<L: Leases> Keeper<L> {
         if std::mem::take(&mut self.is_failing) {
             tracing::info!("the store answers again, and leases are renewed");
         }
-        self.next_round = now + self.terms.round();
+        // Those who are there renew what they hold long before; who is not is followed at once.
+        let next_end = roll.next_end.map_or(Duration::MAX, |end| end + AFTER_ITS_END);
+        self.next_round = now + self.terms.round().min(next_end);
         self.held.touch(self.terms.certain_until(sent));
         let mine = roll.leases.iter().filter(|state| state.holder == Some(self.me.id));
         let mine: BTreeSet<_> =
@@ -325,30 +304,6 @@ impl<L: Leases> Keeper<L> {
             let handover = if self.is_ending { Handover::HandedOver } else { Handover::GivenUp };
             self.count(&claim, handover);
             self.to_release.insert(claim);
-        }
-    }
-
-    /// From now on everything goes, and nothing comes.
-    fn begin_to_end(&mut self) {
-        self.is_ending = true;
-        self.to_take.clear();
-        let all: Vec<_> = self.held.tenures().map(|(lease, _)| lease.clone()).collect();
-        all.iter().for_each(|lease| self.give_up(lease));
-    }
-
-    /// Ends without those who have not let go, or without the store.
-    async fn give_in(&mut self) {
-        for claim in std::mem::take(&mut self.held).claims() {
-            tracing::warn!(%claim, "a lease is left to expire: what was done under it has not ended in time");
-            self.count(&claim, Handover::Expired);
-        }
-        let leave = Request::leave(Arc::clone(&self.leases), self.me.clone(), self.terms.patience());
-        if let Err(failed) = leave.outcome.await {
-            let error = &failed as &dyn std::error::Error;
-            tracing::warn!(
-                error,
-                "the replica could not say that it ends; the others see it when its lease is over"
-            );
         }
     }
 

@@ -37,6 +37,7 @@ const POOL_DEFAULT: u16 = 5;
 /// Enough for a dozen replicas to have shares that differ little.
 const SHARDS_DEFAULT: u16 = 16;
 
+/// Ten rounds of three seconds, in which a slow moment of the database passes.
 const LEASE_DEFAULT: Duration = Duration::from_secs(30);
 
 const LEASE_BOUNDS: Bounds = Bounds {
@@ -59,7 +60,7 @@ pub struct Postgres {
     pub ca_file: Option<PathBuf>,
     /// Into how many parts the quota scopes are dealt.
     pub shards: u16,
-    /// How long a replica holds what it has not renewed.
+    /// Within what time others have taken over what a replica held that is gone.
     pub lease: Duration,
     /// What people call this replica; `None` for the name of the host.
     pub replica: Option<Arc<str>>,

@@ -168,7 +168,7 @@ impl Shared {
         })
     }
 
-    fn roll(&self, now: Duration) -> Roll {
+    fn roll(&self, me: ReplicaId, now: Duration) -> Roll {
         let live = self.replicas.iter().filter(|(_, (_, end))| *end > now);
         let state = |(lease, row): (&Lease, &Row)| LeaseState {
             lease: lease.clone(),
@@ -178,6 +178,13 @@ impl Shared {
         Roll {
             replicas: live.map(|(id, (name, _))| LiveReplica { id: *id, name: Arc::clone(name) }).collect(),
             leases: self.leases.iter().map(state).collect(),
+            next_end: self
+                .leases
+                .values()
+                .filter_map(|row| row.holder)
+                .filter(|(holder, end)| *holder != me && *end > now)
+                .map(|(_, end)| end - now)
+                .min(),
         }
     }
 }
@@ -192,7 +199,7 @@ impl Leases for FakeStore {
     ) -> Result<Roll, StoreError> {
         let (me, known, held) = (me.clone(), known.to_vec(), held.to_vec());
         self.call("renew", move |shared, now| {
-            shared.replicas.insert(me.id, (me.name, now + duration));
+            shared.replicas.insert(me.id, (Arc::clone(&me.name), now + duration));
             for claim in held {
                 if shared.is_held(&claim, me.id, now) {
                     shared.leases.entry(claim.lease).or_default().holder = Some((me.id, now + duration));
@@ -201,7 +208,7 @@ impl Leases for FakeStore {
             for lease in known {
                 shared.leases.entry(lease).or_default();
             }
-            shared.roll(now)
+            shared.roll(me.id, now)
         })
         .await
     }

@@ -1,7 +1,9 @@
 //! What a replica holds, for whoever works under it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::model::{Claim, Epoch, Lease};
@@ -119,6 +121,13 @@ impl Held {
     fn of(&mut self, claim: &Claim) -> Option<&mut Tenure> {
         self.tenures.get_mut(&claim.lease).filter(|tenure| tenure.epoch == claim.epoch)
     }
+}
+
+/// Whether nobody else can be at work where a claim is needed. That is so everywhere for the only replica, which
+/// has no leases to look at, and for what needs no claim.
+pub fn is_ours(held: Option<&watch::Receiver<Arc<Held>>>, claim: Option<&Claim>, now: Instant) -> bool {
+    let (Some(held), Some(claim)) = (held, claim) else { return true };
+    held.borrow().is_certain_of(claim, now)
 }
 
 impl FromIterator<(Lease, Tenure)> for Held {

@@ -11,7 +11,7 @@ use crate::model::{Epoch, ReplicaId};
 const LEASE: Duration = Duration::from_secs(30);
 const ROUND: Duration = Duration::from_secs(3);
 /// For how long a claim is certain from the moment before it was asked for.
-const CERTAIN: Duration = Duration::from_secs(27);
+const CERTAIN: Duration = Duration::from_secs(21);
 const GRACE: Duration = Duration::from_secs(20);
 
 /// A replica at work.

@@ -246,7 +246,7 @@ impl Leases for Store {
                 let mine =
                     |lease: &Lease| LeaseState { lease: lease.clone(), epoch: ALONE, holder: Some(me.id) };
                 let replicas = vec![LiveReplica { id: me.id, name: Arc::clone(&me.name) }];
-                Ok(Roll { replicas, leases: known.iter().map(mine).collect() })
+                Ok(Roll { replicas, leases: known.iter().map(mine).collect(), next_end: None })
             }
             Engine::Postgres(engine) => engine.renew(me, known, held, duration).await,
         }

@@ -33,6 +33,8 @@ pub struct Roll {
     pub replicas: Vec<LiveReplica>,
     /// All that there ever were, in the order of their texts.
     pub leases: Vec<LeaseState>,
+    /// In how long the first of them ends that another holds than who asks, unless it is renewed.
+    pub next_end: Option<Duration>,
 }
 
 /// A replica that takes part now.

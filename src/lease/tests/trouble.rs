@@ -48,12 +48,7 @@ async fn a_renewal_whose_answer_comes_too_late_brings_nothing_back() {
     let store = FakeStore::new();
     let replica = Running::alone(&store, &shards(1)).await;
     // The fourth is sent before the claim ends and answered after.
-    replica.store.next([
-        Fate::Hangs,
-        Fate::Hangs,
-        Fate::Hangs,
-        Fate::AnswersLate(Duration::from_millis(4800)),
-    ]);
+    replica.store.next([Fate::Hangs, Fate::Hangs, Fate::Hangs, Fate::AnswersLate(Duration::from_secs(3))]);
     let end = replica.now().get(&SHARD).unwrap().certain_until + ROUND;
     sleep(ROUND + Duration::from_millis(100)).await;
     let mut held = replica.held.clone();

@@ -67,7 +67,7 @@ impl Postgres {
                 .persistent(false)
                 .execute(&mut *session)
                 .await?;
-            let roll = roll(&mut session).await?;
+            let roll = roll(&mut session, &me.id).await?;
             session.end().await?;
             Ok(roll)
         })
@@ -160,21 +160,26 @@ impl Postgres {
 }
 
 /// How everything stands.
-async fn roll(connection: &mut PgConnection) -> Result<Roll, Failed> {
+async fn roll(connection: &mut PgConnection, me: &ReplicaId) -> Result<Roll, Failed> {
     let replicas =
         sqlx::query("SELECT id, name FROM replicas WHERE expires_at > clock_timestamp() ORDER BY id")
             .persistent(false)
             .fetch_all(&mut *connection)
             .await?;
     let leases = sqlx::query(
-        "SELECT lease, epoch, CASE WHEN expires_at > clock_timestamp() THEN holder END AS holder \
-         FROM leases ORDER BY lease",
+        "WITH now AS MATERIALIZED (SELECT clock_timestamp() AS now) \
+         SELECT lease, epoch, CASE WHEN expires_at > now THEN holder END AS holder, \
+         (extract(epoch FROM min(expires_at) FILTER (WHERE expires_at > now AND holder <> $1) OVER () - now) \
+         * 1000000)::bigint AS next_end FROM leases, now ORDER BY lease",
     )
+    .bind(me.to_string())
     .persistent(false)
     .fetch_all(connection)
     .await?;
+    let next_end: Option<i64> = leases.first().map(|row| row.try_get("next_end")).transpose()?.flatten();
     Ok(Roll {
         replicas: replicas.iter().map(live_replica).collect::<Result<_, _>>()?,
+        next_end: next_end.map(|microseconds| Duration::from_micros(unsigned(microseconds))),
         leases: leases.iter().map(lease_state).collect::<Result<_, _>>()?,
     })
 }
