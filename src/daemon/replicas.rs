@@ -13,11 +13,14 @@ use crate::liveness::Liveness;
 use crate::metrics::LeaseMeters;
 use crate::model::{Claim, Fleet, Lease, Shards};
 use crate::sink;
-use crate::store::{Replica, Store};
+use crate::store::{Replica, Roll, Store};
 
 /// This replica among those that share a store.
 pub(super) struct Replicas {
     held: watch::Receiver<Arc<Held>>,
+    roll: watch::Receiver<Arc<Roll>>,
+    /// How many there were when what all of them need was last divided.
+    dealt_among: usize,
     let_go: LetGo,
     /// What this replica can do, for whoever keeps its leases.
     known: watch::Sender<Arc<[Lease]>>,
@@ -52,7 +55,8 @@ impl Replicas {
         let (keeper, let_go) = Keeper::new(leases, me.clone(), settings.lease, can, meters.clone(), liveness);
         let (held, count) = (keeper.held(), settings.shards);
         let (whole, ending) = (watch::Sender::default(), ending.clone());
-        let replicas = Self { held, let_go, known, count, whole, ending, letting_go: JoinSet::new() };
+        let (roll, letting_go) = (keeper.roll(), JoinSet::new());
+        let replicas = Self { held, roll, dealt_among: 1, let_go, known, count, whole, ending, letting_go };
         Some((replicas, Keeping { keeper, meters, me }))
     }
 
@@ -96,10 +100,23 @@ impl Replicas {
         });
     }
 
-    /// Waits until something else is held than when it was last looked at. May be dropped at any time.
+    /// Waits until something else is held than when it was last looked at, or there are more replicas or fewer.
+    /// May be dropped at any time.
     pub(super) async fn changed(&mut self) {
+        let dealt_among = self.dealt_among;
+        let is_another = |roll: &Arc<Roll>| roll.replicas.len().max(1) != dealt_among;
+        let changed = tokio::select! {
+            held = self.held.changed() => held.is_ok(),
+            roll = self.roll.wait_for(is_another) => match roll {
+                Ok(roll) => {
+                    self.dealt_among = roll.replicas.len().max(1);
+                    true
+                }
+                Err(_) => false,
+            },
+        };
         // While it ends, nobody keeps leases any more, and what is held changes no more.
-        if self.held.changed().await.is_err() {
+        if !changed {
             std::future::pending().await
         }
     }
@@ -114,7 +131,7 @@ impl Replicas {
             }
             _ => None,
         });
-        Shards { count: self.count, held: held.collect() }
+        Shards { count: self.count, held: held.collect(), among: self.dealt_among }
     }
 
     /// Lets go of all shards, now that nothing is written any more.

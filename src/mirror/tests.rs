@@ -146,11 +146,11 @@ fn scope(service: Service, caller: Caller, targets: Vec<TargetId>) -> Scope {
 /// The part of a fleet whose accounts have these ids, of a replica that holds just what they need.
 fn part(whole: &Fleet, held: &[u16]) -> Arc<Fleet> {
     let held = held.iter().map(|&shard| (shard, Epoch(1))).collect();
-    Arc::new(whole.part(&Shards { count: COUNT, held }))
+    Arc::new(whole.part(&Shards { count: COUNT, held, among: 1 }))
 }
 
 fn shard(whole: &Fleet, account: u64) -> u16 {
-    let shards = Shards { count: COUNT, held: BTreeMap::new() };
+    let shards = Shards { count: COUNT, held: BTreeMap::new(), among: 1 };
     shards.of(&whole.scopes[place(whole, account).unwrap()])
 }
 

@@ -22,7 +22,7 @@ pub(super) struct Index {
 impl Index {
     /// That of a fleet whose scopes are spread over so many shards.
     pub(super) fn of(fleet: Arc<Fleet>, count: u16) -> Self {
-        let shards = Shards { count, held: BTreeMap::new() };
+        let shards = Shards { count, held: BTreeMap::new(), among: 1 };
         let right = |service, shard| if service == Service::Sts { Right::Each } else { Right::Shard(shard) };
         Self {
             targets: fleet.targets.iter().map(TargetKey::from).zip(0..).collect(),

@@ -18,6 +18,8 @@ pub struct Shards {
     pub count: u16,
     /// Those that are held, and since which change of hands.
     pub held: BTreeMap<u16, Epoch>,
+    /// Among how many replicas what all of them need is divided; 0 counts as one.
+    pub among: usize,
 }
 
 impl Shards {
@@ -51,7 +53,9 @@ impl Fleet {
                     _ => Some(shards.claim(scope)?),
                 };
                 let place = ScopeId(index(part.scopes.len()));
-                part.scopes.push(Scope { targets: Vec::new(), ..scope.clone() });
+                let among = if claim.is_some() { 1 } else { shards.among.max(1) };
+                let limit = scope.limit / among as f64;
+                part.scopes.push(Scope { targets: Vec::new(), limit, ..scope.clone() });
                 part.claims.extend(claim.map(|claim| (place, claim)));
                 Some(place)
             })

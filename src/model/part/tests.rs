@@ -79,7 +79,8 @@ proptest! {
         let parts: Vec<Fleet> = (0..replicas)
             .map(|replica| {
                 let held = (0..count).filter(|shard| shard % replicas == replica);
-                whole.part(&Shards { count, held: held.map(|shard| (shard, Epoch(7))).collect() })
+                let held = held.map(|shard| (shard, Epoch(7))).collect();
+                whole.part(&Shards { count, held, among: usize::from(replicas) })
             })
             .collect();
         let mut seen: Vec<_> = parts.iter().flat_map(|part| part.targets.iter().map(|t| key(part, t))).collect();
@@ -93,6 +94,9 @@ proptest! {
                 let same = whole.scopes.iter().find(names).unwrap();
                 prop_assert_eq!(scope.targets.len(), same.targets.len());
                 prop_assert_eq!(part.claims.contains_key(&id), scope.service != Service::Sts);
+                // All have the scope of STS, and together no more of its quota than one would.
+                let among = if scope.service == Service::Sts { f64::from(replicas) } else { 1.0 };
+                prop_assert!((scope.limit * among - same.limit).abs() < 1e-9);
                 for &target in &scope.targets {
                     prop_assert_eq!(part.target(target).scope, id);
                     prop_assert!(!part.leaving.contains_key(&target));
@@ -117,7 +121,7 @@ proptest! {
 /// Replicas of two releases agree on who polls what.
 #[test]
 fn the_shard_of_a_scope_never_changes() {
-    let shards = Shards { count: 16, held: BTreeMap::new() };
+    let shards = Shards { count: 16, held: BTreeMap::new(), among: 3 };
     let own = |number| shards.of(&scope(Service::FleetWise, Caller::Account(account(number))));
     let through = |name: &str| shards.of(&scope(Service::Account, Caller::Identity(name.into())));
     assert_eq!([own(111_111_111_111), own(2), own(123_456_789_012)], [15, 2, 13]);
@@ -127,7 +131,7 @@ fn the_shard_of_a_scope_never_changes() {
 /// A thousand accounts are spread about evenly.
 #[test]
 fn no_shard_has_much_more_than_another() {
-    let shards = Shards { count: 16, held: BTreeMap::new() };
+    let shards = Shards { count: 16, held: BTreeMap::new(), among: 3 };
     let mut scopes = [0; 16];
     for number in 0..1600 {
         let caller = Caller::Account(account(number));
