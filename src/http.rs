@@ -6,6 +6,7 @@
 //! bounds what they can hold. HTTP/1.1 only: it is what scrapers speak, and its one answer at a time keeps
 //! that bound simple.
 
+mod anteroom;
 mod api;
 mod connection;
 mod crowd;
@@ -28,6 +29,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+pub use anteroom::Anteroom;
 pub(crate) use api::Target;
 pub use crowd::Limits;
 pub use door::{Door, DoorError};
@@ -96,11 +98,17 @@ pub struct Server {
 /// A server that has its addresses: connections queue up, and none is answered yet.
 #[derive(Debug)]
 pub struct Bound {
-    listeners: Vec<TcpListener>,
-    addresses: Vec<SocketAddr>,
+    listeners: Listeners,
     router: Router,
     door: Arc<Door>,
     limits: Limits,
+}
+
+/// Where connections come in.
+#[derive(Debug)]
+struct Listeners {
+    sockets: Vec<TcpListener>,
+    addresses: Vec<SocketAddr>,
 }
 
 /// An address could not be bound.
@@ -135,34 +143,59 @@ impl Server {
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn bind(self, addresses: &[SocketAddr]) -> Result<Bound, BindError> {
+        Ok(self.on(Listeners::bind(addresses)?))
+    }
+
+    /// Listens where somebody does already.
+    fn on(self, listeners: Listeners) -> Bound {
         let Self { view, door, limits } = self;
         let router = routes::router(view, &door, limits.keep_alive);
-        let mut bound = Bound { listeners: Vec::new(), addresses: Vec::new(), router, door, limits };
-        for &address in addresses {
-            let refused = |source| BindError { address, source };
-            let listener = listen(address).map_err(refused)?;
-            bound.addresses.push(listener.local_addr().map_err(refused)?);
-            bound.listeners.push(listener);
-        }
-        Ok(bound)
+        Bound { listeners, router, door, limits }
     }
 }
 
 impl Bound {
     /// Where it listens, in the order of the addresses given, port 0 replaced by the real one.
     pub fn local_addrs(&self) -> &[SocketAddr] {
-        &self.addresses
+        &self.listeners.addresses
     }
 
     /// Serves until `shutdown`, then closes the listeners and lets the answers that are under way
     /// finish for up to `grace`. Every connection has ended when this returns.
     pub async fn serve(self, shutdown: impl Future<Output = ()>, grace: Duration) {
-        for address in &self.addresses {
-            tracing::info!(%address, tls = self.door.is_encrypted(), "listening for HTTP");
+        let Self { listeners, router, door, limits } = self;
+        for address in &listeners.addresses {
+            tracing::info!(%address, tls = door.is_encrypted(), "listening for HTTP");
         }
+        let crowd = listeners.serve(router, door, limits, shutdown).await;
+        drop(listeners);
+        crowd.disperse(grace).await;
+    }
+}
+
+impl Listeners {
+    fn bind(addresses: &[SocketAddr]) -> Result<Self, BindError> {
+        let mut listeners = Self { sockets: Vec::new(), addresses: Vec::new() };
+        for &address in addresses {
+            let refused = |source| BindError { address, source };
+            let listener = listen(address).map_err(refused)?;
+            listeners.addresses.push(listener.local_addr().map_err(refused)?);
+            listeners.sockets.push(listener);
+        }
+        Ok(listeners)
+    }
+
+    /// Serves until `shutdown`. Who is connected then.
+    async fn serve(
+        &self,
+        router: Router,
+        door: Arc<Door>,
+        limits: Limits,
+        shutdown: impl Future<Output = ()>,
+    ) -> Crowd {
         let mut shutdown = std::pin::pin!(shutdown);
-        let mut following = std::pin::pin!(Arc::clone(&self.door).follow());
-        let mut crowd = Crowd::new(self.router, self.door, self.limits);
+        let mut following = std::pin::pin!(Arc::clone(&door).follow());
+        let mut crowd = Crowd::new(router, door, limits);
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut turn = 0;
@@ -170,8 +203,8 @@ impl Bound {
         let mut said = None;
         loop {
             tokio::select! {
-                () = &mut shutdown => break,
-                accepted = accept(&self.listeners, &mut turn), if accepting => match accepted {
+                () = &mut shutdown => return crowd,
+                accepted = accept(&self.sockets, &mut turn), if accepting => match accepted {
                     Ok((stream, peer)) => crowd.admit(stream, peer),
                     Err(error) if is_of_one_peer(&error) => {}
                     Err(error) => {
@@ -193,8 +226,6 @@ impl Bound {
                 }
             }
         }
-        drop(self.listeners);
-        crowd.disperse(grace).await;
     }
 }
 
