@@ -2,7 +2,7 @@
 //!
 //! Delays are measured by tokio's monotonic [`Instant`]; what people and Prometheus see is wall time,
 //! which may jump (NTP, a suspended machine). So an instant becomes a wall time late, by its distance
-//! from now, and never the other way round.
+//! from now. The other way round is for what another process has left, whose instants mean nothing here.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -62,6 +62,23 @@ impl Clock {
             None => before(self.now(), now.duration_since(instant)),
         }
     }
+
+    /// How long ago a wall time was; nothing if it is yet to come.
+    pub fn since(self, time: Timestamp) -> Duration {
+        Duration::try_from(self.now().duration_since(time)).unwrap_or_default()
+    }
+
+    /// How long it is until a wall time; nothing if it has passed.
+    pub fn until(self, time: Timestamp) -> Duration {
+        Duration::try_from(time.duration_since(self.now())).unwrap_or_default()
+    }
+
+    /// The instant at which the wall time was 1970-01-01 00:00 UTC, as far as can be told now: an origin that
+    /// processes have in common whose clocks agree. Now, where instants do not reach so far back.
+    pub fn origin(self) -> Instant {
+        let now = Instant::now();
+        now.checked_sub(self.since(Timestamp::UNIX_EPOCH)).unwrap_or(now)
+    }
 }
 
 fn after(time: Timestamp, by: Duration) -> Timestamp {
@@ -89,5 +106,8 @@ mod tests {
         assert_eq!(clock.now().to_string(), "2026-11-22T09:59:30Z");
         assert_eq!(clock.at(began).to_string(), "2026-11-22T09:58:30Z");
         assert_eq!(clock.at(Instant::now() + Duration::from_secs(5)).to_string(), "2026-11-22T09:59:35Z");
+        assert_eq!(clock.until(epoch), Duration::from_secs(30));
+        assert_eq!(clock.since(epoch), Duration::ZERO);
+        assert_eq!(clock.at(clock.origin()), Timestamp::UNIX_EPOCH);
     }
 }

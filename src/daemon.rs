@@ -6,8 +6,10 @@
 mod announcement;
 mod discovered;
 mod generation;
+mod inheritance;
 mod loops;
 mod once;
+mod opening;
 mod reload;
 mod replicas;
 mod sinks;
@@ -27,7 +29,7 @@ use crate::aws::{self, Aws, Broker, Overrides};
 use crate::clock::Clock;
 use crate::config::{Config, Rosters};
 use crate::discovery::{self, Outcome};
-use crate::http::{Bound, Door, Server, View};
+use crate::http::{Anteroom, Bound, Door, Server, View};
 use crate::liveness::Liveness;
 use crate::metrics::Metrics;
 use crate::mirror::{self, Mirror};
@@ -42,8 +44,10 @@ use crate::tracker::{self, Tracker, restore};
 use self::announcement::announce;
 use self::discovered::{Found, dealt};
 use self::generation::{Generations, Lasting};
+use self::inheritance::Kept;
 pub use self::loops::Loops;
 pub use self::once::{Ended, Polled, poll_once};
+use self::opening::Opened;
 use self::replicas::{Keeping, Replicas};
 use self::sinks::Ready;
 use self::tasks::{all, named, unasked, within};
@@ -88,6 +92,7 @@ pub struct Daemon {
     broker_adoptions: mpsc::Receiver<aws::Adoption>,
     lasting: Lasting,
     fleet: Arc<Fleet>,
+    kept: Kept,
     found: Found,
     replicas: Option<Replicas>,
     keeping: Option<Keeping>,
@@ -108,14 +113,13 @@ impl Daemon {
     pub async fn bind(config: Config, options: Options) -> anyhow::Result<Self> {
         let Options { config_file, listen, door, grace, overrides, lifecycle, manager } = options;
         let clock = Clock::System;
-        let store = Store::open(&config.store).await?;
-        let sinks = Ready::open(&config.webhooks, &store, clock).await?;
+        let anteroom = Anteroom::bind(&listen, Arc::clone(&door))?;
+        let Opened { store, sinks, mut kept, rosters: saved } =
+            Opened::open(&config, clock, &anteroom).await?;
         let aws = Aws::load(overrides, config.limits.max_in_flight).await;
-        let mut kept = store.rosters().await?;
-        kept.retain(|name, _| config.organizations.iter().any(|organization| organization.name == *name));
         let listed_at: Vec<_> =
-            kept.iter().map(|(name, saved)| (Arc::clone(name), saved.listed_at)).collect();
-        let rosters: Rosters = kept.into_iter().map(|(name, saved)| (name, saved.roster)).collect();
+            saved.iter().map(|(name, saved)| (Arc::clone(name), saved.listed_at)).collect();
+        let rosters: Rosters = saved.into_iter().map(|(name, saved)| (name, saved.roster)).collect();
         let (liveness, ending) = (Arc::new(Liveness::new()), CancellationToken::new());
         let (replicas, keeping) = Replicas::open(&config, &store, &liveness, &ending).unzip();
         let shards = replicas.as_ref().map(Replicas::shards);
@@ -128,7 +132,7 @@ impl Daemon {
         let metrics = Arc::new(Metrics::new().with_door(door.gauges()).with_leases(meters));
         metrics.config_loaded(clock.now());
         let mut snapshot = Snapshot::new(Arc::clone(&fleet), clock.now());
-        let known = restore(&mut snapshot, store.states().await?);
+        let known = restore(&mut snapshot, std::mem::take(&mut kept.states));
         for (name, listed_at) in listed_at {
             if let Some(state) = snapshot.organization_mut(&name) {
                 state.last_success = Some(listed_at);
@@ -160,13 +164,15 @@ impl Daemon {
             stopping: ending.clone(),
             reload: lifecycle.then(|| trigger.because("a request over HTTP")),
         };
-        let server = Server::new(view).behind(Arc::clone(&door)).bind(&listen)?;
+        let server = anteroom.admit(Server::new(view));
         let (reports, received) = mpsc::channel(REPORTS);
         let (broker, credentials) = Broker::new(aws.clone(), &config, &fleet, reports.clone(), clock).await;
         let prober = AwsProber::new(aws.clone(), credentials.clone());
         let directory = AwsDirectory::new(aws.clone(), credentials);
         let (to_generations, outcomes) = mpsc::channel(OUTCOMES);
-        let anchor = Instant::now();
+        // One for all replicas, and all times: whoever asks about a target, its place in time is the same.
+        let anchor = clock.origin();
+        let held = replicas.as_ref().map(Replicas::held);
         let listing = Arc::new(discovery::Surroundings {
             directory,
             outcomes: to_generations,
@@ -174,8 +180,8 @@ impl Daemon {
             liveness: Arc::clone(&liveness),
             clock,
             anchor,
+            held: held.clone(),
         });
-        let held = replicas.as_ref().map(Replicas::held);
         let around = Arc::new(Surroundings { prober, reports, liveness, clock, anchor, held });
         // One at a time: a reload begins when the one before is done.
         let (to_tracker, tracker_adoptions) = mpsc::channel(1);
@@ -206,6 +212,7 @@ impl Daemon {
             broker_adoptions,
             lasting,
             fleet,
+            kept,
             found: Found::new(rosters),
             replicas,
             keeping,
@@ -239,7 +246,7 @@ impl Daemon {
     /// # Errors
     /// If a part ends unasked, or panics.
     pub async fn run(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { server, tracker, broker, lasting, fleet, mut requests, ending, grace, .. } = self;
+        let Self { server, tracker, broker, lasting, fleet, kept, mut requests, ending, grace, .. } = self;
         // Those that are left are of whoever may want a reload.
         drop(self.trigger);
         announce(&fleet, self.known);
@@ -248,7 +255,7 @@ impl Daemon {
         let tenancy = self.replicas.as_ref().map(Replicas::tenancy);
         let sinks = self.sinks.start(Arc::clone(&lasting.metrics), tenancy).await;
         let mut generations =
-            Generations::start(lasting, fleet, self.found, self.replicas, self.outcomes, sinks);
+            Generations::start(lasting, fleet, &kept, self.found, self.replicas, self.outcomes, sinks);
         let mut recording = JoinSet::new();
         recording.spawn(named("tracker", tracker.run(self.received, self.tracker_adoptions)));
         let broker = broker.run(self.broker_adoptions, stop_broker.clone());

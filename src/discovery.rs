@@ -22,9 +22,10 @@ use self::walk::Walk;
 use crate::aws::Listed;
 use crate::clock::Clock;
 use crate::config::Organization;
+use crate::lease::{Held, is_ours};
 use crate::liveness::{Liveness, Loop, Promise};
 use crate::model::{Failure, FailureReason, Listing, Pacing, Report, ScopeId};
-use crate::poller::{Assignment, Finish, Orders};
+use crate::poller::{Assignment, Finish, Orders, UNCERTAIN};
 use crate::probe::Directory;
 use crate::schedule::{Answer, Backoff, Cadence, HINT_MAX, Pace, Permit};
 
@@ -57,6 +58,8 @@ pub struct Surroundings<D> {
     pub clock: Clock,
     /// The origin of every organization's place in time.
     pub anchor: Instant,
+    /// What this replica holds; `None` where there is but one.
+    pub held: Option<watch::Receiver<Arc<Held>>>,
 }
 
 /// What came of listing an organization.
@@ -115,7 +118,7 @@ impl<D: Directory> Discoverer<D> {
         let who = Loop::Discovery { caller: config.caller.clone() };
         let mut discoverer = Self {
             promise: around.liveness.promise(who),
-            pace: Pace::new(config.limit, now, seed),
+            pace: assignment.pace(scope, now, seed),
             courses: Vec::new(),
             current: None,
             call: None,
@@ -186,6 +189,9 @@ impl<D: Directory> Discoverer<D> {
             let organization = Arc::clone(walk.organization());
             return self.conclude(organization, walk.finish());
         };
+        if !is_ours(self.around.held.as_ref(), self.assignment.fleet.claims.get(&self.scope), now) {
+            return self.pace.hold_until(now + UNCERTAIN);
+        }
         let identity = Arc::clone(&current.walk.organization().identity);
         let (permit, around) = (self.pace.start(now), Arc::clone(&self.around));
         let page = Box::pin(async move { around.directory.list(identity, list, token).await });

@@ -17,13 +17,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use crate::clock::Clock;
-use crate::lease::Held;
+use crate::lease::{Held, is_ours};
 use crate::liveness::{Liveness, Loop, Promise};
 use crate::model::{Failure, FailureReason, Pacing, Phase, Poll, Reading, Report, Scope, ScopeId, TargetId};
 use crate::probe::{Asked, Prober};
 use crate::schedule::{Answer, Backoff, Cadence, DueQueue, Pace, interval};
 
-pub use self::assignment::{Assignment, Orders};
+pub use self::assignment::{Assignment, Inheritance, Orders};
 use self::assignment::{Dissolved, place_among};
 use self::step::{Due, Ended, UnderWay, Work};
 
@@ -38,8 +38,8 @@ const IN_FLIGHT: (f64, f64) = (2.0, 64.0);
 /// timeout that can be configured, and the rest for a slot, when thousands of other targets hang.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
-/// How soon is looked again whether a lease is certain. Most likely the scope has gone by then.
-const UNCERTAIN: Duration = Duration::from_secs(1);
+/// How soon it is looked again whether a claim is certain. Most likely the scope has gone by then.
+pub const UNCERTAIN: Duration = Duration::from_secs(1);
 
 /// What all pollers share for as long as the process lives.
 #[derive(Debug)]
@@ -112,13 +112,12 @@ impl<P: Prober> Poller<P> {
         let now = Instant::now();
         let mut due = DueQueue::with_capacity(targets.len());
         for &target in targets {
-            let cadence = Cadence::new(assignment.fleet.target(target), around.anchor);
-            due.push(target, cadence.first(now, assignment.start_window));
+            due.push(target, assignment.first_turn(target, around.anchor, now));
         }
         let who = Loop::Poller { service: *service, region: region.clone(), caller: caller.clone() };
         Self {
             promise: around.liveness.promise(who),
-            pace: Pace::new(*limit, now, seed),
+            pace: assignment.pace(scope, now, seed),
             due,
             courses: targets.iter().map(|_| Course::default()).collect(),
             newcomers: Vec::new(),
@@ -197,7 +196,8 @@ impl<P: Prober> Poller<P> {
     fn turn(&mut self) {
         let now = Instant::now();
         let around = Arc::clone(&self.around);
-        if !self.may_call(now) {
+        let claim = self.assignment.fleet.claims.get(&self.scope);
+        if !is_ours(around.held.as_ref(), claim, now) {
             self.pace.hold_until(now + UNCERTAIN);
         } else if let Some((due, session)) = self.under_way.next_ready() {
             let permit = self.pace.start(now);
@@ -211,13 +211,6 @@ impl<P: Prober> Poller<P> {
             let work = Work::SigningIn(Box::pin(async move { around.prober.sign_in(&target).await }));
             self.under_way.begin(Due { target: id, at }, work);
         }
-    }
-
-    /// Whether nobody else may be calling in the scope.
-    fn may_call(&self, now: Instant) -> bool {
-        let Some(held) = &self.around.held else { return true };
-        let claim = self.assignment.fleet.claims.get(&self.scope);
-        claim.is_none_or(|claim| held.borrow().is_certain_of(claim, now))
     }
 
     /// Does what follows from the end of a step, and returns what has to be waited for.

@@ -50,7 +50,7 @@ use self::lock::Lock;
 use self::postgres::Postgres;
 use self::sqlite::Sqlite;
 use crate::config;
-use crate::model::{AccountId, Claim, Details, Entry, Probe, Region, ResourceState, Target};
+use crate::model::{AccountId, Claim, Details, Entry, Phase, Probe, Region, ResourceState, Target};
 
 /// What names a target across restarts and configurations.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,6 +82,14 @@ pub struct SavedState {
     pub modified_at: Option<Timestamp>,
     /// When it last answered.
     pub last_success: Option<Timestamp>,
+}
+
+impl SavedState {
+    /// How closely the target wants to be watched: as its most urgent resource does.
+    pub fn phase(&self) -> Phase {
+        let phases = self.resources.iter().map(|resource| resource.reading.status.phase());
+        phases.max().unwrap_or_default()
+    }
 }
 
 /// How much of the event log is kept.

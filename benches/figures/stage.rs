@@ -6,7 +6,7 @@ use std::time::Duration;
 use regwatch::clock::Clock;
 use regwatch::liveness::Liveness;
 use regwatch::model::{Fleet, Report, ScopeId};
-use regwatch::poller::{Assignment, Orders, Poller, Surroundings};
+use regwatch::poller::{Assignment, Inheritance, Orders, Poller, Surroundings};
 use regwatch::probe::Prober;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -37,6 +37,7 @@ pub(crate) async fn play(
         redefined: Arc::default(),
         organizations: Vec::new(),
         start_window: Duration::from_secs(30),
+        inheritance: Inheritance::default(),
         held,
     };
     let (orders, look) = watch::channel(Orders { assignment: Arc::new(assignment), is_settled: true });

@@ -12,14 +12,15 @@ use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use super::announcement::warn_of_small_quotas;
-use super::generation::Generations;
+use super::generation::{Generations, Lasting};
+use super::inheritance::Kept;
 use super::reload::Next;
 use super::replicas::Replicas;
 use crate::aws::Needed;
 use crate::config::{Config, Organization, Rosters};
 use crate::discovery::Outcome;
 use crate::model::{AccountId, Fleet, Listing, Report, Shards, Succession, TargetId, Turnover};
-use crate::store::{SavedRoster, SavedState, StoreError, TargetKey};
+use crate::store::{SavedRoster, StoreError, TargetKey};
 
 /// How soon is tried again what could not be done.
 const RETRY: Duration = Duration::from_secs(5);
@@ -239,19 +240,21 @@ impl Generations {
         Ok(())
     }
 
-    /// What the store keeps of the targets that are new.
-    pub(super) async fn kept(
-        &self,
-        fleet: &Fleet,
-        succession: &Succession,
-    ) -> Result<Vec<(TargetKey, SavedState)>, StoreError> {
+    /// What the store keeps of what is new.
+    pub(super) async fn kept(&self, fleet: &Fleet, succession: &Succession) -> Result<Kept, StoreError> {
+        let Lasting { store, around, .. } = &self.lasting;
+        let gates = match succession.new_scopes() {
+            [] => BTreeMap::new(),
+            _ => store.gates(around.clock.now()).await?,
+        };
         if succession.new_targets().is_empty() {
-            return Ok(Vec::new());
+            return Ok(Kept { gates, ..Kept::default() });
         }
         let new = succession.new_targets().iter().map(|&id| TargetKey::from(fleet.target(id)));
         let new: HashSet<_> = new.filter(|key| !self.found.ended.contains(key)).collect();
-        let kept = self.lasting.store.states().await?;
-        Ok(kept.into_iter().filter(|(key, _)| new.contains(key)).collect())
+        let mut states = store.states().await?;
+        states.retain(|(key, _)| new.contains(key));
+        Ok(Kept { states, gates })
     }
 
     /// The configuration in force.

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::discovered::Found;
+use super::inheritance::{Kept, Timing};
 use super::loops::Loops;
 use super::reload::{Fresh, Next};
 use super::replicas::Replicas;
@@ -68,6 +69,7 @@ impl Generations {
     pub(super) fn start(
         lasting: Lasting,
         fleet: Arc<Fleet>,
+        kept: &Kept,
         found: Found,
         replicas: Option<Replicas>,
         outcomes: mpsc::Receiver<Outcome>,
@@ -75,7 +77,9 @@ impl Generations {
     ) -> Self {
         let config = Arc::clone(&lasting.applied.borrow());
         let (around, listing) = (Arc::clone(&lasting.around), Arc::clone(&lasting.listing));
-        let loops = Loops::start(around, listing, &config, &fleet, fastrand::Rng::new());
+        let timing = Timing { clock: around.clock, anchor: around.anchor, start_window: config.start_window };
+        let inheritance = kept.inheritance(&fleet, &[], timing, replicas.is_some());
+        let loops = Loops::start(around, listing, &config, &fleet, inheritance, fastrand::Rng::new());
         Self { lasting, fleet, sinks, found, replicas, outcomes, loops }
     }
 
@@ -114,6 +118,8 @@ impl Generations {
             }
             None => (None, None),
         };
+        let timing = Timing { clock: around.clock, anchor: around.anchor, start_window: config.start_window };
+        let inheritance = kept.inheritance(&fleet, succession.new_targets(), timing, self.replicas.is_some());
         let ended = self.found.ending(&self.fleet, &succession);
         self.found.adopt(&self.fleet, &ended, &fleet, &succession);
 
@@ -124,7 +130,7 @@ impl Generations {
             fleet: Arc::clone(&fleet),
             succession: Arc::clone(&succession),
             ended,
-            kept,
+            kept: kept.states,
             now,
             done,
             written,
@@ -146,7 +152,7 @@ impl Generations {
 
         aws.set_max_in_flight(config.limits.max_in_flight);
         store.set_bounds(&config.store);
-        self.loops.adopt(&config, &fleet, succession, redefined).await;
+        self.loops.adopt(&config, &fleet, succession, redefined, inheritance).await;
         self.fleet = fleet;
         if let (Some(replicas), Some(whole)) = (&self.replicas, whole) {
             replicas.show(whole);

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use crate::config::Config;
 use crate::discovery::{self, Discoverer};
 use crate::model::{Fleet, ScopeId, Service, Succession};
-use crate::poller::{Assignment, Finish, Orders, Poller, Surroundings};
+use crate::poller::{Assignment, Finish, Inheritance, Orders, Poller, Surroundings};
 use crate::probe::{Directory, Prober};
 
 /// The loops of the generation in force.
@@ -33,9 +33,11 @@ impl<P: Prober, D: Directory> Loops<P, D> {
         listing: Arc<discovery::Surroundings<D>>,
         config: &Config,
         fleet: &Arc<Fleet>,
+        inheritance: Inheritance,
         seeds: fastrand::Rng,
     ) -> Self {
-        let (assignment, released) = assignment(config, Arc::clone(fleet), Arc::default(), Arc::default());
+        let (assignment, released) =
+            assignment(config, Arc::clone(fleet), Arc::default(), Arc::default(), inheritance);
         let mut loops = Self {
             around,
             listing,
@@ -57,9 +59,11 @@ impl<P: Prober, D: Directory> Loops<P, D> {
         fleet: &Arc<Fleet>,
         succession: Arc<Succession>,
         redefined: Arc<HashSet<Arc<str>>>,
+        inheritance: Inheritance,
     ) {
         let new_scopes = succession.new_scopes().to_vec();
-        let (assignment, released) = assignment(config, Arc::clone(fleet), succession, redefined);
+        let (assignment, released) =
+            assignment(config, Arc::clone(fleet), succession, redefined, inheritance);
         drop(self.orders.send_replace(Orders { assignment, is_settled: false }));
         // Nothing is ever sent: it ends with the last holder.
         let _ = std::mem::replace(&mut self.released, released).recv().await;
@@ -110,9 +114,11 @@ pub(super) fn assignment(
     fleet: Arc<Fleet>,
     succession: Arc<Succession>,
     redefined: Arc<HashSet<Arc<str>>>,
+    inheritance: Inheritance,
 ) -> (Arc<Assignment>, mpsc::Receiver<Infallible>) {
     let (held, released) = mpsc::channel(1);
     let (organizations, start_window) = (config.organizations.clone(), config.start_window);
-    let assignment = Assignment { fleet, succession, redefined, organizations, start_window, held };
+    let assignment =
+        Assignment { fleet, succession, redefined, organizations, start_window, inheritance, held };
     (Arc::new(assignment), released)
 }

@@ -27,7 +27,7 @@ use crate::liveness::Liveness;
 use crate::model::{
     Account, FailureReason, Fleet, Report, ScopeId, Service, Snapshot, Succession, TargetState,
 };
-use crate::poller::{Orders, Poller, Surroundings, is_conclusive};
+use crate::poller::{Inheritance, Orders, Poller, Surroundings, is_conclusive};
 use crate::probe::{AwsDirectory, AwsProber};
 
 /// How long a fleet may take beyond what its quotas make it take: some throttling, and calls that end in
@@ -96,6 +96,7 @@ pub async fn poll_once(
             liveness: Arc::clone(&liveness),
             clock,
             anchor,
+            held: None,
         };
         let patience = patience.unwrap_or(FOR_EVER);
         let end = pin!(async {
@@ -121,7 +122,8 @@ pub async fn poll_once(
     let mut tally = Tally::new(snapshot);
     let prober = AwsProber::new(aws, credentials);
     let around = Arc::new(Surroundings { prober, reports, liveness, clock, anchor, held: None });
-    let (assignment, _released) = assignment(config, Arc::clone(&fleet), Arc::default(), Arc::default());
+    let (assignment, _released) =
+        assignment(config, Arc::clone(&fleet), Arc::default(), Arc::default(), Inheritance::default());
     let (orders, _) = watch::channel(Orders { assignment, is_settled: true });
     // What finding the accounts took is taken off what there is for asking for them.
     let patience = patience.map(|patience| patience.saturating_sub(anchor.elapsed()));

@@ -9,6 +9,7 @@ use tokio::task::spawn_blocking;
 use super::announcement::warn_of_small_quotas;
 use super::discovered::dealt;
 use super::generation::{Generations, Lasting};
+use super::inheritance::Kept;
 use super::replicas::Replicas;
 use super::sinks::Opened;
 use crate::aws::{Chains, Needed};
@@ -16,7 +17,6 @@ use crate::config::{Config, Rosters, Warning};
 use crate::model::{Fleet, Region, Shards, Succession};
 use crate::reload::Refused;
 use crate::service::Phase;
-use crate::store::{SavedState, TargetKey};
 
 /// A generation that is ready to take over: nothing that is left to do can fail.
 pub(super) struct Next {
@@ -26,8 +26,8 @@ pub(super) struct Next {
     pub(super) whole: Option<Arc<Fleet>>,
     pub(super) succession: Arc<Succession>,
     pub(super) redefined: Arc<HashSet<Arc<str>>>,
-    /// What the store keeps of the targets that are new.
-    pub(super) kept: Vec<(TargetKey, SavedState)>,
+    /// What the store keeps of what is new.
+    pub(super) kept: Kept,
     pub(super) needed: Needed,
     /// What was read anew; `None` where only those are others who were found.
     pub(super) fresh: Option<Fresh>,

@@ -7,6 +7,7 @@ use super::*;
 use crate::aws::{List, ListedAccount, Page, Standing};
 use crate::config::Config;
 use crate::model::{Fleet, Region, Succession};
+use crate::poller::Inheritance;
 
 type Reply = Result<Listed, Failure>;
 
@@ -52,6 +53,7 @@ fn orders(config: &Config, before: Option<&Orders>) -> Orders {
         redefined: Arc::default(),
         organizations: config.organizations.clone(),
         start_window: Duration::ZERO,
+        inheritance: Inheritance::default(),
         held: mpsc::channel(1).0,
     };
     Orders { assignment: Arc::new(assignment), is_settled: true }
@@ -89,6 +91,7 @@ impl Stage {
             liveness: Arc::clone(&liveness),
             clock: Clock::starting_at("2026-11-21T12:00:00Z".parse().unwrap()),
             anchor: Instant::now(),
+            held: None,
         });
         let orders = watch::Sender::new(orders(config, None));
         let mut task = tokio::task::JoinSet::new();

@@ -6,7 +6,7 @@
 //! generation is settled, and what is new to a scope may be asked: a target that has moved from one scope
 //! to another is never asked from both.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use super::{Course, Poller, most_steps};
 use crate::config::Organization;
 use crate::model::{Fleet, Scope, ScopeId, Succession, TargetId};
 use crate::probe::Prober;
-use crate::schedule::{Answer, Cadence, DueQueue, interval};
+use crate::schedule::{Answer, Cadence, DueQueue, Pace, interval};
 
 /// What one generation of configuration lays down.
 #[derive(Debug)]
@@ -34,8 +34,37 @@ pub struct Assignment {
     pub organizations: Vec<Arc<Organization>>,
     /// Over how long the first polls of what is new are spread.
     pub start_window: Duration,
+    /// What is known of what is new because somebody else had it.
+    pub inheritance: Inheritance,
     /// Never used, and dropped with the assignment: its receiver hears when the last poller has let go.
     pub held: mpsc::Sender<Infallible>,
+}
+
+/// What somebody has left who asked before: another replica, or this program before it was started anew.
+#[derive(Clone, Debug, Default)]
+pub struct Inheritance {
+    /// When targets are due.
+    pub due: HashMap<TargetId, Instant>,
+    /// Until when nothing may be sent in quota scopes.
+    pub gates: HashMap<ScopeId, Instant>,
+}
+
+impl Assignment {
+    /// When a target is asked first that is new.
+    pub(super) fn first_turn(&self, target: TargetId, anchor: Instant, now: Instant) -> Instant {
+        let cadence = || Cadence::new(self.fleet.target(target), anchor);
+        let due = self.inheritance.due.get(&target).copied();
+        due.unwrap_or_else(|| cadence().first(now, self.start_window))
+    }
+
+    /// The pace of a scope that is new, which begins no sooner than whoever had it before would have gone on.
+    pub fn pace(&self, scope: ScopeId, now: Instant, seed: u64) -> Pace {
+        let mut pace = Pace::new(self.fleet.scope(scope).limit, now, seed);
+        if let Some(&gate) = self.inheritance.gates.get(&scope) {
+            pace.hold_until(gate);
+        }
+        pace
+    }
 }
 
 /// The assignment that holds, for pollers to look at. Once nobody can change it any more, they end.
@@ -122,8 +151,7 @@ impl<P: Prober> Poller<P> {
     fn welcome(&mut self) {
         let now = Instant::now();
         for target in std::mem::take(&mut self.newcomers) {
-            let cadence = Cadence::new(self.assignment.fleet.target(target), self.around.anchor);
-            self.due.push(target, cadence.first(now, self.assignment.start_window));
+            self.due.push(target, self.assignment.first_turn(target, self.around.anchor, now));
         }
     }
 }

@@ -1,4 +1,5 @@
 mod reload;
+mod replicas;
 mod stage;
 
 use jiff::Timestamp;
@@ -151,7 +152,7 @@ async fn an_idle_poller_is_not_stuck_and_a_blocked_one_is() {
         credentials_from: Instant::now(),
         record: Arc::default(),
     };
-    let around = surroundings(prober, reports);
+    let around = surroundings(prober, reports, None);
     let orders = watch::Sender::new(orders(fleet(&[(1, 5.0)])));
     let liveness = Arc::clone(&around.liveness);
     let mut pollers = tokio::task::JoinSet::new();
@@ -177,7 +178,7 @@ async fn a_poller_at_rest_is_small() {
         record: Arc::default(),
     };
     let orders = watch::Sender::new(orders(fleet(&[(1, 5.0)])));
-    let poller = Poller::new(surroundings(prober, reports), orders.subscribe(), ScopeId(0), 0);
+    let poller = Poller::new(surroundings(prober, reports, None), orders.subscribe(), ScopeId(0), 0);
     let bytes = size_of_val(&poller.run());
     assert!(bytes <= 640, "{bytes}");
 }
@@ -200,7 +201,7 @@ async fn who_asks_once_asks_again_after_a_throttle_alone() {
     };
     let calls = Arc::clone(&prober.calls);
     let orders = watch::Sender::new(orders(fleet(&[(5, 5.0)])));
-    let poller = Poller::new(surroundings(prober, reports), orders.subscribe(), ScopeId(0), 0);
+    let poller = Poller::new(surroundings(prober, reports, None), orders.subscribe(), ScopeId(0), 0);
     let mut pollers = tokio::task::JoinSet::new();
     pollers.spawn(poller.asking_once().run());
     tokio::time::sleep(3600 * SECOND).await;

@@ -10,6 +10,10 @@ use crate::model::{Failure, FailureReason, Phase, Polling, Target};
 /// The first delay after which a target is asked again whose poll failed.
 const RETRY_INITIAL: Duration = Duration::from_secs(2);
 
+/// How many times as fast as usual is asked what was not asked for a while: the thirty seconds of a lease are
+/// caught up within two.
+const CATCH_UP: u32 = 16;
+
 /// A target's place in time: a fraction of whatever its interval is, drawn from what the target is.
 ///
 /// Targets are spread evenly, the same way in each run, and stay where they are: a poll that comes late,
@@ -36,6 +40,24 @@ impl Cadence {
     /// When a target that is watched from now on is asked first: at its place in the start-up window.
     pub fn first(&self, now: Instant, start_window: Duration) -> Instant {
         now + from_nanos(self.offset(start_window.as_nanos()))
+    }
+
+    /// When a target is asked first that somebody else had until now: when it would have been by them. Those
+    /// that should have been meanwhile come soon, and not all at once.
+    pub fn taken_over(
+        &self,
+        now: Instant,
+        since_last: Duration,
+        interval: Duration,
+        start_window: Duration,
+    ) -> Instant {
+        match interval.checked_sub(since_last) {
+            Some(left) if !left.is_zero() => now + left,
+            _ => {
+                let overdue = since_last.saturating_sub(interval).min(interval);
+                self.first(now, start_window.min(overdue / CATCH_UP))
+            }
+        }
     }
 
     /// The target's next regular point, strictly after `now` and at most `interval` later. Points that

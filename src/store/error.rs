@@ -88,6 +88,11 @@ impl Trouble {
         Self::Other,
     ];
 
+    /// Whether it may be otherwise in a moment, without anybody mending anything.
+    pub const fn may_pass(self) -> bool {
+        matches!(self, Self::Busy | Self::Conflict | Self::Timeout | Self::Unreachable)
+    }
+
     /// The word for it.
     pub const fn as_str(self) -> &'static str {
         match self {

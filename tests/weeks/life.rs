@@ -16,7 +16,7 @@ use regwatch::discovery;
 use regwatch::liveness::Liveness;
 use regwatch::metrics::Metrics;
 use regwatch::model::{Failure, Fleet, Region, Report, Snapshot, Succession};
-use regwatch::poller::Surroundings;
+use regwatch::poller::{Inheritance, Surroundings};
 use regwatch::probe::Directory;
 use regwatch::store::TargetKey;
 use regwatch::tracker::{Adoption, Tracker, restore};
@@ -108,11 +108,13 @@ impl Life {
             liveness: Arc::clone(&liveness),
             clock,
             anchor,
+            held: None,
         };
         let around =
             Arc::new(Surroundings { prober: aws.clone(), reports, liveness, clock, anchor, held: None });
         let (polling, listing) = (Arc::clone(&around), Arc::new(listing));
-        let loops = Loops::start(polling, listing, &config, &fleet, Rng::with_seed(seed));
+        let inheritance = Inheritance::default();
+        let loops = Loops::start(polling, listing, &config, &fleet, inheritance, Rng::with_seed(seed));
         let mut tasks = JoinSet::new();
         tasks.spawn(tracker.run(received, adoptions));
         let (aws, paper) = (aws.clone(), paper.clone());
@@ -161,7 +163,7 @@ impl Life {
         }
         self.to_tracker.send(adoption).await.expect("the tracker is there");
         heard.await.expect("the tracker adopts");
-        self.loops.adopt(&config, &next, succession, redefined).await;
+        self.loops.adopt(&config, &next, succession, redefined, Inheritance::default()).await;
         self.config = config;
         let before = Arc::downgrade(&std::mem::replace(&mut self.fleet, next));
         self.name_callers(settings).await;

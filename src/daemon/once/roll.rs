@@ -15,7 +15,7 @@ use super::Ended;
 use crate::config::{Config, Rosters};
 use crate::discovery::{Discoverer, Outcome, Surroundings};
 use crate::model::{Account, Failure, Fleet, Report, Roster, ScopeId, Service};
-use crate::poller::Orders;
+use crate::poller::{Inheritance, Orders};
 use crate::probe::AwsDirectory;
 
 /// What came of calling the roll.
@@ -41,7 +41,8 @@ pub(super) async fn call(
     let mut roll = Roll { rosters: Rosters::new(), outcomes: BTreeMap::new(), ended: None };
     let (to_here, mut outcomes) = mpsc::channel(OUTCOMES);
     let around = Arc::new(listing(to_here));
-    let (assignment, _released) = assignment(config, Arc::clone(fleet), Arc::default(), Arc::default());
+    let (assignment, _released) =
+        assignment(config, Arc::clone(fleet), Arc::default(), Arc::default(), Inheritance::default());
     let (orders, _) = watch::channel(Orders { assignment, is_settled: true });
     let mut tasks = JoinSet::new();
     let scopes = (0..).zip(&fleet.scopes).filter(|(_, scope)| scope.service == Service::Organizations);

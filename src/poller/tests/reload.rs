@@ -21,6 +21,7 @@ impl Stage {
             redefined: Arc::new(redefined),
             organizations: Vec::new(),
             start_window: 30 * SECOND,
+            inheritance: Inheritance::default(),
             held,
         });
         self.orders.send_replace(Orders { assignment, is_settled: false });

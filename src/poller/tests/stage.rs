@@ -109,6 +109,16 @@ impl Stage {
         scopes: &[(u32, f64)],
         script: impl Fn(TargetId, usize) -> Line + Send + Sync + 'static,
     ) -> Self {
+        Self::under(orders(fleet(scopes)), None, credentials_from, script)
+    }
+
+    /// A poller for each scope of the orders, of a replica that holds something, or of the only one.
+    pub(super) fn under(
+        orders: Orders,
+        held: Option<watch::Receiver<Arc<Held>>>,
+        credentials_from: Instant,
+        script: impl Fn(TargetId, usize) -> Line + Send + Sync + 'static,
+    ) -> Self {
         let (reports, received) = mpsc::channel(1 << 16);
         let prober = Scripted {
             script: Arc::new(script),
@@ -117,10 +127,11 @@ impl Stage {
             record: Arc::default(),
         };
         let (calls, record) = (Arc::clone(&prober.calls), Arc::clone(&prober.record));
-        let around = surroundings(prober, reports);
-        let orders = watch::Sender::new(orders(fleet(scopes)));
+        let around = surroundings(prober, reports, held);
+        let scopes = u32::try_from(orders.assignment.fleet.scopes.len()).unwrap();
+        let orders = watch::Sender::new(orders);
         let mut pollers = tokio::task::JoinSet::new();
-        for index in 0..u32::try_from(scopes.len()).unwrap() {
+        for index in 0..scopes {
             let poller =
                 Poller::new(Arc::clone(&around), orders.subscribe(), ScopeId(index), u64::from(index));
             pollers.spawn(poller.run());
@@ -173,19 +184,28 @@ impl Stage {
 }
 
 /// What the pollers of a scripted AWS share.
-pub(super) fn surroundings(prober: Scripted, reports: mpsc::Sender<Report>) -> Arc<Surroundings<Scripted>> {
+pub(super) fn surroundings(
+    prober: Scripted,
+    reports: mpsc::Sender<Report>,
+    held: Option<watch::Receiver<Arc<Held>>>,
+) -> Arc<Surroundings<Scripted>> {
     Arc::new(Surroundings {
         prober,
         reports,
         liveness: Arc::new(Liveness::new()),
         clock: Clock::starting_at(Timestamp::UNIX_EPOCH),
         anchor: Instant::now(),
-        held: None,
+        held,
     })
 }
 
 /// The first orders.
 pub(super) fn orders(fleet: Fleet) -> Orders {
+    inherited(fleet, Inheritance::default())
+}
+
+/// The first orders, about what somebody else had before.
+pub(super) fn inherited(fleet: Fleet, inheritance: Inheritance) -> Orders {
     let (held, _) = mpsc::channel(1);
     let assignment = Assignment {
         fleet: Arc::new(fleet),
@@ -193,6 +213,7 @@ pub(super) fn orders(fleet: Fleet) -> Orders {
         redefined: Arc::default(),
         organizations: Vec::new(),
         start_window: 30 * SECOND,
+        inheritance,
         held,
     };
     Orders { assignment: Arc::new(assignment), is_settled: true }

@@ -46,6 +46,23 @@ proptest! {
         prop_assert!(now < next && next <= now + interval);
     }
 
+    #[test]
+    fn what_is_taken_over_comes_when_it_would_have_or_soon(
+        account in 0u64..1_000_000_000_000,
+        since_last in millis(0..1_000_000),
+        interval in millis(1..1_000_000),
+        window in millis(0..60_000),
+    ) {
+        let now = Instant::now();
+        let due = Cadence::new(&target(account, None), now).taken_over(now, since_last, interval, window);
+        if since_last < interval {
+            prop_assert_eq!(due, now + interval - since_last);
+        } else {
+            let overdue = since_last - interval;
+            prop_assert!(due >= now && due <= now + (overdue / 16).min(interval / 16).min(window));
+        }
+    }
+
     /// Each polls late by some, switches intervals, and comes back to the first.
     #[test]
     fn no_two_targets_drift_towards_each_other(

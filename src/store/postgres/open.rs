@@ -61,24 +61,35 @@ impl Place<'_> {
         let mut connection = address.connect().await.map_err(|failed| self.closed(failed.into()))?;
         let user = self.look(&mut connection).await?;
         connection.close().await.map_err(|error| self.closed(Failed::from(error).into()))?;
-        self.set_up(address).await.map_err(|unfit| self.refusal(unfit, &user))
+        let set_up = async {
+            match self.look_at_schema(address).await {
+                Ok(shards) if shards == Some(i64::from(self.settings.shards)) => Ok(()),
+                Ok(_) | Err(Unfit::Missing | Unfit::Older) => self.set_up(address).await,
+                Err(unfit) => Err(unfit),
+            }
+        };
+        set_up.await.map_err(|unfit| self.refusal(unfit, &user))
     }
 
     async fn open_to_read(&self, address: &Arc<Address>) -> Result<(), Refusal> {
         let mut connection = address.connect().await.map_err(|failed| self.closed(failed.into()))?;
         let user = self.look(&mut connection).await?;
         connection.close().await.map_err(|error| self.closed(Failed::from(error).into()))?;
-        self.look_at_schema(address).await.map_err(|unfit| self.refusal(unfit, &user))
+        self.look_at_schema(address).await.map_err(|unfit| self.refusal(unfit, &user))?;
+        Ok(())
     }
 
-    /// Sees that the schema is as this release has it, and changes nothing.
-    async fn look_at_schema(&self, address: &Arc<Address>) -> Result<(), Unfit> {
+    /// Sees that the schema is as this release has it, and tells how many shards replicas deal. It changes
+    /// nothing and waits for nobody: mostly, whoever starts has others that are at work.
+    async fn look_at_schema(&self, address: &Arc<Address>) -> Result<Option<i64>, Unfit> {
         let pool = Pool::new(Arc::clone(address), 1);
         let mut session = pool.begin(Mode::Read).await?;
         is_current(&mut session, &self.settings.schema, self.steps).await?;
+        let shards = "SELECT shards FROM ledger";
+        let shards = sqlx::query_scalar(shards).persistent(false).fetch_one(&mut *session).await?;
         session.end().await?;
         pool.close().await;
-        Ok(())
+        Ok(shards)
     }
 
     /// Looks at the server, changes nothing, and tells who we are, as SQL writes it.

@@ -23,7 +23,8 @@ const KEEP: Duration = Duration::from_secs(60);
 const BEGIN: Duration = Duration::from_secs(1);
 
 /// For how long the server waits for the next statement of a transaction. A replica that stands still in
-/// the middle of one holds back all others.
+/// the middle of one holds back all others, and its leases cannot be taken over; one that has thousands of rows to
+/// prepare takes a while.
 const SILENCE: &str = "5s";
 
 /// A few connections, all to the same database.

@@ -16,7 +16,7 @@ use regwatch::config::{Config, Rosters};
 use regwatch::discovery::{Discoverer, Outcome, Surroundings};
 use regwatch::liveness::Liveness;
 use regwatch::model::{Failure, Fleet, Listing, Region, Roster, Snapshot};
-use regwatch::poller::{Assignment, Orders};
+use regwatch::poller::{Assignment, Inheritance, Orders};
 use regwatch::probe::AwsDirectory;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
@@ -172,6 +172,7 @@ impl Stage {
             liveness: Arc::new(Liveness::new()),
             clock: Clock::System,
             anchor: began,
+            held: None,
         });
         let assignment = Arc::new(Assignment {
             fleet: Arc::clone(fleet),
@@ -179,6 +180,7 @@ impl Stage {
             redefined: Arc::default(),
             organizations: config.organizations.clone(),
             start_window: Duration::ZERO,
+            inheritance: Inheritance::default(),
             held: mpsc::channel(1).0,
         });
         let orders = watch::Sender::new(Orders { assignment, is_settled: true });
