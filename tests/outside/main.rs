@@ -46,6 +46,9 @@ mod sim;
 mod sinks;
 #[path = "../support/snapshot.rs"]
 mod snapshot;
+#[expect(dead_code, reason = "what is looked at here are processes, and many targets at once")]
+#[path = "../support/stall.rs"]
+mod stall;
 #[path = "../support/store.rs"]
 mod store;
 mod systemd;

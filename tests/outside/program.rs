@@ -24,13 +24,6 @@ impl Program {
     /// Starts a program that was told to listen on port 0 of 127.0.0.1, and waits until a line of its log
     /// that contains the announcement tells the port.
     pub(crate) async fn start(command: &mut Command, announcement: &str) -> Self {
-        Self::try_start(command, announcement)
-            .await
-            .unwrap_or_else(|program| panic!("{command:?} never said {announcement:?}:\n{}", program.log()))
-    }
-
-    /// The same; one that ends by itself instead, or says nothing for very long, is given back.
-    pub(crate) async fn try_start(command: &mut Command, announcement: &str) -> Result<Self, Self> {
         let log = NamedTempFile::new().expect("a temporary file");
         // Appending, or the one stream would overwrite the other.
         let end = || File::options().append(true).open(log.path()).expect("it is there");
@@ -43,11 +36,14 @@ impl Program {
             let ended = program.child.try_wait().expect("it is a child");
             if let Some(port) = program.port_after(announcement) {
                 program.url = format!("http://127.0.0.1:{port}");
-                return Ok(program);
+                return program;
             }
-            if ended.is_some() || began.elapsed() > PATIENCE {
-                return Err(program);
-            }
+            let is_late = began.elapsed() > PATIENCE;
+            assert!(
+                ended.is_none() && !is_late,
+                "{command:?} never said {announcement:?}:\n{}",
+                program.log()
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

@@ -25,8 +25,10 @@ struct State {
     way: Way,
     /// How often all connections were cut.
     cuts: u32,
-    /// Whether new connections are let in.
+    /// Whether no new connections are let in.
     is_closed: bool,
+    /// How many were not.
+    turned_away: u32,
 }
 
 /// A proxy at work, gone with its value.
@@ -42,7 +44,7 @@ impl Proxy {
     pub(crate) async fn to(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
-        let open = State { way: Way::Open(Duration::ZERO), cuts: 0, is_closed: false };
+        let open = State { way: Way::Open(Duration::ZERO), cuts: 0, is_closed: false, turned_away: 0 };
         let state = Arc::new(watch::Sender::new(open));
         let mut listening = JoinSet::new();
         let sender = Arc::clone(&state);
@@ -52,7 +54,10 @@ impl Proxy {
                 let Ok((client, _)) = listener.accept().await else { continue };
                 let state = sender.subscribe();
                 // Whoever comes meanwhile finds the door shut at once.
-                if !state.borrow().is_closed {
+                let is_closed = state.borrow().is_closed;
+                if is_closed {
+                    sender.send_modify(|state| state.turned_away += 1);
+                } else {
                     connections.spawn(lead(client, port, state));
                 }
                 while connections.try_join_next().is_some() {}
@@ -72,6 +77,12 @@ impl Proxy {
             state.cuts += 1;
             state.is_closed = true;
         });
+    }
+
+    /// Waits until it has turned so many away.
+    pub(crate) async fn has_turned_away(&self, times: u32) {
+        let mut state = self.state.subscribe();
+        state.wait_for(|state| state.turned_away >= times).await.expect("its sender is here");
     }
 
     /// Lets nothing through until it is opened. What is sent waits, and so does whoever connects.

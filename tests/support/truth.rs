@@ -100,8 +100,10 @@ impl Truth {
             let events = told.get(resource).map_or(&[][..], Vec::as_slice);
             self.compare(resource, states, events, &mut verdict);
         }
-        let unknown = told.keys().filter(|resource| !all.contains_key(*resource));
-        verdict.wrong.extend(unknown.map(|resource| format!("{resource} never changed")));
+        let is_change = |events: &[&Value]| events.iter().any(|event| event["data"]["kind"] != "first_seen");
+        let unknown =
+            told.iter().filter(|(resource, events)| !all.contains_key(*resource) && is_change(events));
+        verdict.wrong.extend(unknown.map(|(resource, _)| format!("{resource} never changed")));
         verdict
     }
 
@@ -153,7 +155,7 @@ impl Truth {
             if before.is_some_and(|(earlier, s)| {
                 s >= sequence || earlier > state || (earlier == state && !modified)
             }) {
-                verdict.wrong.push(format!("{resource}, told twice or too late: {data}"));
+                verdict.wrong.push(format!("{resource}, told twice or too late: {data}; {}", course(events)));
             }
             let from = before.map(|(earlier, _)| states[earlier].1);
             if data["from"].as_str() != from {
@@ -190,6 +192,15 @@ impl Truth {
         let at = states.partition_point(|(begin, _)| *begin <= offset).max(1) - 1;
         (at..states.len().min(at + 2)).find(|&state| states[state].1 == word)
     }
+}
+
+/// What was told of a resource, in a line.
+fn course(events: &[&Value]) -> String {
+    let event = |event: &&Value| {
+        let data = &event["data"];
+        format!("{} {} {} {}", data["sequence"], data["kind"], data["to"], data["observed_at"])
+    };
+    events.iter().map(event).collect::<Vec<_>>().join(", ")
 }
 
 fn text(value: &Value) -> &str {

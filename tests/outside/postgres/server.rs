@@ -184,9 +184,21 @@ impl Server {
 
     /// A connection with all rights.
     pub(crate) async fn connect(&self) -> PgConnection {
+        self.try_connect().await.expect("it answers")
+    }
+
+    async fn try_connect(&self) -> sqlx::Result<PgConnection> {
         let options = PgConnectOptions::new_without_pgpass().socket(self.socket()).port(self.port);
-        let options = options.username(OWNER).database("postgres").disable_statement_logging();
-        options.connect().await.expect("it answers")
+        options.username(OWNER).database("postgres").disable_statement_logging().connect().await
+    }
+
+    /// Takes all connections that are left, for as long as what it returns is kept.
+    pub(crate) async fn fill(&self) -> Vec<PgConnection> {
+        let mut taken = Vec::new();
+        while let Ok(connection) = self.try_connect().await {
+            taken.push(connection);
+        }
+        taken
     }
 
     /// Runs statements with all rights.

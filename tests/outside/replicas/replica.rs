@@ -4,15 +4,12 @@ use std::process::Command;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::harness::KEY;
 use crate::postgres::server::Server;
 use crate::program::Program;
 use crate::proxy::Proxy;
-
-/// The longest that a start may take, all tries together.
-const PATIENCE: Duration = Duration::from_secs(90);
 
 /// What happens to a replica, or to the database of all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,12 +28,22 @@ pub(super) enum Fault {
     Slow,
     /// The database crashes and comes back.
     Restart,
+    /// The connections are cut while the database has none left for new ones, for longer than a lease.
+    Full,
 }
 
 impl Fault {
     /// All of them.
-    pub(super) const ALL: [Self; 7] =
-        [Self::Kill, Self::Stop, Self::Terminate, Self::Cut, Self::Stall, Self::Slow, Self::Restart];
+    pub(super) const ALL: [Self; 8] = [
+        Self::Kill,
+        Self::Stop,
+        Self::Terminate,
+        Self::Cut,
+        Self::Stall,
+        Self::Slow,
+        Self::Restart,
+        Self::Full,
+    ];
 }
 
 /// A replica at work.
@@ -54,39 +61,57 @@ impl Replica {
         number: usize,
         aws: &str,
         server: &Server,
-        config: impl FnOnce(&str) -> String,
+        config: impl FnOnce(&str, &str) -> String,
+    ) -> Self {
+        let mut replica = Self::new(number, aws, server, config).await;
+        replica.up().await;
+        replica
+    }
+
+    /// One that is not started yet.
+    pub(super) async fn new(
+        number: usize,
+        aws: &str,
+        server: &Server,
+        config: impl FnOnce(&str, &str) -> String,
     ) -> Self {
         let proxy = Proxy::to(server.port).await;
         let folder = tempfile::tempdir().expect("a folder");
         let url_file = folder.path().join("url");
         let url = format!("postgres://owner@{}/postgres", proxy.address);
         std::fs::write(&url_file, url).expect("it can be written");
-        let yaml = config(&url_file.display().to_string());
-        std::fs::write(folder.path().join("config.yaml"), yaml).expect("it can be written");
         let name = format!("replica-{number}");
-        let mut replica = Self { name, aws: aws.to_owned(), proxy, folder, program: None };
-        replica.up().await;
-        replica
+        let yaml = config(&url_file.display().to_string(), &name);
+        std::fs::write(folder.path().join("config.yaml"), yaml).expect("it can be written");
+        Self { name, aws: aws.to_owned(), proxy, folder, program: None }
     }
 
     async fn up(&mut self) {
+        self.program = Some(Program::start(&mut self.command(), "listening for HTTP").await);
+    }
+
+    /// Starts it while the database cannot be reached, and lets it through when it has tried twice. What it
+    /// says.
+    pub(super) async fn up_before_the_database(&mut self) -> String {
+        self.proxy.close();
+        let mut command = self.command();
+        let (program, ()) = tokio::join!(Program::start(&mut command, "listening for HTTP"), async {
+            self.proxy.has_turned_away(2).await;
+            self.proxy.open();
+        });
+        let log = program.log();
+        self.program = Some(program);
+        log
+    }
+
+    fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_regwatch"));
         command.env_clear().env("AWS_EC2_METADATA_DISABLED", "true").env("AWS_REGION", "us-east-1");
         command.env("AWS_ENDPOINT_URL", &self.aws).env("AWS_SDK_UA_APP_ID", &self.name);
         command.env("AWS_ACCESS_KEY_ID", KEY.0).env("AWS_SECRET_ACCESS_KEY", KEY.1);
         command.args(["run", "--web.listen-address", "127.0.0.1:0", "--config.file"]);
         command.arg(self.folder.path().join("config.yaml"));
-        // As a service manager does it: while the database cannot be reached, a start fails.
-        let began = Instant::now();
-        self.program = loop {
-            match Program::try_start(&mut command, "listening for HTTP").await {
-                Ok(program) => break Some(program),
-                Err(program) => {
-                    assert!(began.elapsed() < PATIENCE, "{} does not start:\n{}", self.name, program.log())
-                }
-            }
-            sleep(Duration::from_millis(200)).await;
-        };
+        command
     }
 
     /// Lets something happen to it.
@@ -128,8 +153,16 @@ impl Replica {
             }
             Fault::Restart => {
                 server.down();
-                sleep(Duration::from_millis(random.u64(..2 * 6000))).await;
+                sleep(lease.mul_f64(random.f64() * 2.0)).await;
                 server.up().await;
+            }
+            Fault::Full => {
+                let taken = server.fill().await;
+                self.proxy.cut();
+                // What the others part from meanwhile is taken as well.
+                let more = server.fill().await;
+                sleep(longer).await;
+                drop((taken, more));
             }
         }
     }
@@ -139,6 +172,11 @@ impl Replica {
         self.proxy.open();
         let program = self.program.as_mut().expect("it runs");
         assert!(!program.has_ended(), "{} has ended by itself:\n{}", self.name, program.log());
+    }
+
+    /// What it is called.
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     fn signal(&self, name: &str) {
