@@ -28,6 +28,15 @@
 //! the pollers. What stays the same keeps its state, its place in time, its credentials and its backoff.
 //! `daemon` leads a generation in; each part knows how to go over by itself (`adopt`).
 //!
+//! # Replicas
+//!
+//! Several processes may share a store in PostgreSQL. Whatever one at a time may do is a lease there: a shard of
+//! the quota scopes, a sink, keeping house. `lease` keeps a fair share of them and says what is held, and until
+//! when that is certain; the fleet of a generation is the part of the whole whose shards are held, so a change of
+//! hands is one more generation. Each write names the claim it is made under, and `store` refuses one that is
+//! stale. `mirror` puts together what this replica knows and what the others have written, for the page and the
+//! API. With SQLite there is nobody else, and none of this is at work.
+//!
 //! # The rooms
 //!
 //! A file imports only from lower layers, or from rooms that stand before its own in the same layer.
@@ -37,7 +46,7 @@
 //! | 0, pure | [`model`]: the values; [`schedule`]: the decisions; [`clock`]: wall time; [`liveness`]: whether the loops turn |
 //! | 1 | [`config`]: the file, validated, and the fleet that it names; [`reload`]: the wish to read it anew |
 //! | 2, edges | [`aws`]: clients and credentials; [`probe`]: the calls; [`store`]: what outlives the process; [`sink`]: where events go; [`metrics`]: the page; [`http`]: the server, its door, the pages and the API |
-//! | 3 | [`poller`], [`discovery`] and [`tracker`]: the loops that ask AWS, for states and for accounts, and the one that keeps what they tell; [`lease`]: the loop that keeps what one replica at a time may do; [`mirror`]: the one that knows what the others hold |
+//! | 3 | [`lease`]: the loop that keeps what one replica at a time may do; [`poller`], [`discovery`] and [`tracker`]: the loops that ask AWS, for states and for accounts, and the one that keeps what they tell; [`mirror`]: the one that knows what the others hold |
 //! | 4 | [`service`]: what the service manager is told; [`daemon`]: wiring, supervision, the ordered end |
 //! | 5 | [`telemetry`]: the log; [`cli`]: what a person types |
 //! | beside | [`sim`]: a simulated AWS, for the tests and the demo |
@@ -48,7 +57,7 @@
 //! - Only `probe` and `aws` name the AWS SDK.
 //! - Only `daemon` starts long-lived tasks, and it joins each; `http` and `sim` start one a connection.
 //! - `http` cannot reach a poller.
-//! - A target is never asked by two at once, whatever the configuration does.
+//! - A target is never asked by two at once, whatever the configuration does; nor by two replicas of the same one.
 //! - Wall time is read by `clock` alone.
 //! - Nothing but the demo names `sim`.
 //!
