@@ -203,6 +203,9 @@ impl<S: Source> Mirror<S> {
                 true => self.union.index(),
                 false => Arc::new(Index::of(fleet, self.shards)),
             };
+            for (key, known) in self.union.parted_with(&local) {
+                self.kept.remember(key, known);
+            }
             self.union = Union::new(index, local, &self.kept, Some(&self.union), self.clock.now());
         }
         let holders = holders(&self.union, &self.roll, &self.me, self.shards, self.unheard_since);

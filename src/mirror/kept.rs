@@ -1,4 +1,4 @@
-//! What the store was last heard to keep of each target.
+//! What was last heard of each target that others hold: from the store, or when this replica held it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::model::TargetState;
 use crate::store::{Changes, SavedState, TargetKey};
 
-/// What the store keeps, up to a revision.
+/// What the store keeps, up to a revision, and what this replica knew later than that.
 #[derive(Default)]
 pub(super) struct Kept {
     revision: Option<u64>,
@@ -30,6 +30,17 @@ impl Kept {
     /// What is kept of a target.
     pub(super) fn state(&self, key: &TargetKey) -> Option<&Arc<TargetState>> {
         self.states.get(key)
+    }
+
+    /// Takes in what this replica knew of a target that it held, if that is later. It may never have been written;
+    /// whatever the store tells of the target from now on takes its place.
+    pub(super) fn remember(&mut self, key: TargetKey, known: &TargetState) {
+        let kept = self.states.get(&key).and_then(|kept| kept.last_success);
+        if known.last_success > kept {
+            let TargetState { resources, details, created_at, modified_at, last_success, .. } = known.clone();
+            let saved = SavedState { resources, details, created_at, modified_at, last_success };
+            self.states.insert(key, Arc::new(told(saved)));
+        }
     }
 
     /// Takes in what has become of the states.

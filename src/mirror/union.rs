@@ -1,6 +1,6 @@
 //! The one snapshot of what this replica holds and of what the store tells of the rest.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -132,6 +132,13 @@ impl Union {
 
     pub(super) fn shown(&mut self) {
         self.has_changed = false;
+    }
+
+    /// What this replica knew of the targets that it does not hold any more.
+    pub(super) fn parted_with(&self, local: &Snapshot) -> impl Iterator<Item = (TargetKey, &TargetState)> {
+        let held: HashSet<_> = local.fleet.targets.iter().map(TargetKey::from).collect();
+        let known = self.local.fleet.targets.iter().map(TargetKey::from).zip(self.local.targets.iter());
+        known.filter(move |(key, _)| !held.contains(key)).map(|(key, state)| (key, &**state))
     }
 
     /// Takes in what this replica knows now of the same part of the fleet.

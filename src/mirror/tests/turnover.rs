@@ -132,3 +132,26 @@ async fn it_ends_when_it_hears_of_nothing_any_more_and_leaves_the_last() {
     task.join_next().await.unwrap().unwrap();
     assert_eq!(look.borrow().snapshot.targets[place(&whole, other).unwrap()].resources.len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_never_written_of_a_shard_that_went_is_shown_until_the_store_tells_more() {
+    let (whole, one, _) = two_apart();
+    let script = Script::default();
+    let running = Running::start(&script, &whole, &[shard(&whole, one)]).await;
+    script.write(one, Status::RegistrationPending, running.clock.now());
+    running.next_reading().await;
+    running.hear(one, Status::RegistrationSuccess);
+    running.settle().await;
+    script.told().is_away = true;
+    running.local.send_replace(Arc::new(Snapshot::new(part(&whole, &[]), running.clock.now())));
+    running.next_reading().await;
+    let state = running.state(one);
+    assert_eq!(running.status(one), Some(Status::RegistrationSuccess));
+    assert_eq!((state.polls, state.last_attempt), (0, state.last_success), "as of what another asks");
+    script.told().is_away = false;
+    running.next_reading().await;
+    assert_eq!(running.status(one), Some(Status::RegistrationSuccess), "the store has nothing new");
+    script.write(one, Status::RegistrationPending, running.clock.now());
+    running.next_reading().await;
+    assert_eq!(running.status(one), Some(Status::RegistrationPending));
+}
