@@ -129,7 +129,8 @@ impl Daemon {
             replicas.show(whole);
         }
         let meters = keeping.as_ref().map(|keeping: &Keeping| &keeping.meters);
-        let metrics = Arc::new(Metrics::new().with_door(door.gauges()).with_leases(meters));
+        let metrics = Metrics::new().with_store(store.troubles()).with_door(door.gauges());
+        let metrics = Arc::new(metrics.with_leases(meters));
         metrics.config_loaded(clock.now());
         let mut snapshot = Snapshot::new(Arc::clone(&fleet), clock.now());
         let known = restore(&mut snapshot, std::mem::take(&mut kept.states));

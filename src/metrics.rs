@@ -5,7 +5,7 @@
 //! from the next page, and nothing can disagree with the tracker. What no snapshot holds, because it
 //! happens rather than is (how long a poll took, how often credentials were refreshed), is counted
 //! here where it happens, by the instruments of the `prometheus` crate in a registry of their own. What
-//! sinks deliver they count themselves; here it is looked at.
+//! sinks deliver, and how often the store fails, they count themselves; here it is looked at.
 
 mod account;
 mod door;
@@ -16,6 +16,7 @@ mod page;
 mod scope;
 mod sink;
 mod state;
+mod store;
 mod target;
 
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub use page::Page;
 
 use crate::model::{FailureReason, Probe, Snapshot};
 use crate::sink::Progress;
+use crate::store::Troubles;
 
 /// The content type of a [`Page`]: version 0.0.4 of Prometheus's text exposition format.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -65,6 +67,7 @@ pub struct Metrics {
     config_reloaded_at: Gauge,
     /// Who is there changes with the configuration; a page goes on with those that it began with.
     sinks: watch::Sender<Arc<[Arc<Progress>]>>,
+    troubles: Troubles,
 }
 
 impl Metrics {
@@ -114,6 +117,7 @@ impl Metrics {
             )
             .expect(WELL_FORMED),
             sinks: watch::Sender::new([].into()),
+            troubles: Troubles::default(),
         };
         for probe in [Probe::FleetWise, Probe::GovCloud] {
             metrics.poll_duration.with_label_values(&[probe.as_str()]);
@@ -159,6 +163,11 @@ impl Metrics {
     /// Takes note that a configuration was refused, and the one before stays in force.
     pub fn config_refused(&self) {
         self.config_reload_succeeded.set(0);
+    }
+
+    /// The same, with what comes of using the store on the page.
+    pub fn with_store(self, troubles: Troubles) -> Self {
+        Self { troubles, ..self }
     }
 
     /// The same, with a door on the page, if it has something to show.
@@ -211,7 +220,7 @@ impl Metrics {
         let sinks = self.sinks.borrow();
         // Each sink is on the page of the one replica that delivers to it.
         let sinks = sinks.iter().filter(|progress| progress.is_ours()).map(Arc::clone).collect();
-        Page::new(snapshot, sinks, now, self.registry.clone())
+        Page::new(snapshot, sinks, self.troubles.clone(), now, self.registry.clone())
     }
 
     /// The same page in one text.

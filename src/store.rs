@@ -7,7 +7,7 @@
 //! are what both read; `lock` keeps a second daemon from the file; `house` keeps the event log within its
 //! bounds; `ledger` is what the tracker writes, `history` what became of targets over time, `members` who
 //! belongs to each organization, `leases` who of the replicas may do what, and `follow` how one hears of what
-//! others write. `copy` moves a store to another place, `table` by `table`.
+//! others write; `troubles` counts what fails. `copy` moves a store to another place, `table` by `table`.
 
 mod copy;
 mod engine;
@@ -25,6 +25,7 @@ mod record;
 mod row;
 mod sqlite;
 mod table;
+mod troubles;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -44,8 +45,9 @@ pub use self::ledger::{Batch, Committed, Ledger};
 pub use self::members::SavedRoster;
 pub use self::postgres::{Refusal, Step as SchemaStep};
 pub use self::query::EventQuery;
+pub use self::troubles::Troubles;
 
-use self::engine::Engine;
+use self::engine::{Engine, Kind};
 use self::lock::Lock;
 use self::postgres::Postgres;
 use self::sqlite::Sqlite;
@@ -143,11 +145,11 @@ impl Store {
     /// As [`Store::open`], and if there is none.
     pub async fn open_to_read(settings: &config::Store) -> Result<Self, OpenError> {
         let engine = match (&settings.postgres, &settings.path) {
-            (Some(database), _) => Engine::Postgres(Postgres::open_to_read(database).await?),
-            (None, Some(path)) => Engine::Sqlite(Sqlite::open_to_read(&resolve(path)?).await?),
-            (None, None) => Engine::Sqlite(Sqlite::in_memory().await?),
+            (Some(database), _) => Kind::Postgres(Postgres::open_to_read(database).await?),
+            (None, Some(path)) => Kind::Sqlite(Sqlite::open_to_read(&resolve(path)?).await?),
+            (None, None) => Kind::Sqlite(Sqlite::in_memory().await?),
         };
-        Self::new(engine, None, settings).await
+        Self::new(engine.into(), None, settings).await
     }
 
     async fn new(
@@ -155,11 +157,9 @@ impl Store {
         lock: Option<Arc<Lock>>,
         settings: &config::Store,
     ) -> Result<Self, OpenError> {
-        let closed = |source| match &engine {
-            Engine::Postgres(engine) => engine.closed(source).into(),
-            Engine::Sqlite(_) => {
-                OpenError::Refused { path: settings.path.clone().unwrap_or_default(), source }
-            }
+        let closed = |source| match &engine.kind {
+            Kind::Postgres(engine) => engine.closed(source).into(),
+            Kind::Sqlite(_) => OpenError::Refused { path: settings.path.clone().unwrap_or_default(), source },
         };
         if let Some(of) = engine.copied_from().await.map_err(closed)? {
             engine.close().await;
@@ -177,6 +177,11 @@ impl Store {
     /// Keeps as much of the event log as these settings say from now on. Their path is not looked at.
     pub fn set_bounds(&self, settings: &config::Store) {
         self.bounds.send_replace(settings.into());
+    }
+
+    /// How often it has failed so far, for a page of metrics.
+    pub fn troubles(&self) -> Troubles {
+        self.engine.troubles.clone()
     }
 
     /// The states that are kept; none in memory, where nobody would read them again.
@@ -271,15 +276,16 @@ async fn open_engine(
     settings: &config::Store,
     steps: &[SchemaStep],
 ) -> Result<(Engine, Option<Lock>), OpenError> {
-    Ok(match (&settings.postgres, &settings.path) {
-        (Some(database), _) => (Engine::Postgres(Postgres::open(database, steps).await?), None),
+    let (engine, lock) = match (&settings.postgres, &settings.path) {
+        (Some(database), _) => (Kind::Postgres(Postgres::open(database, steps).await?), None),
         (None, Some(path)) => {
             let path = resolve(path)?;
             let lock = Lock::take(&path)?;
-            (Engine::Sqlite(Sqlite::open(&path).await?), Some(lock))
+            (Kind::Sqlite(Sqlite::open(&path).await?), Some(lock))
         }
-        (None, None) => (Engine::Sqlite(Sqlite::in_memory().await?), None),
-    })
+        (None, None) => (Kind::Sqlite(Sqlite::in_memory().await?), None),
+    };
+    Ok((engine.into(), lock))
 }
 
 /// What names a store and tells it from others, for people.

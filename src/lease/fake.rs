@@ -253,4 +253,8 @@ impl Leases for FakeStore {
         })
         .await
     }
+
+    fn unanswered(&self) {
+        self.line.lock().unwrap().calls.push((Instant::now(), "unanswered"));
+    }
 }

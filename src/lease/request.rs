@@ -58,7 +58,7 @@ impl Request {
         lease: Duration,
         patience: Duration,
     ) -> Self {
-        Self::new("renew leases", patience, async move {
+        Self::new("renew leases", Arc::clone(&leases), patience, async move {
             let roll = leases.renew(&me, &known, &held, lease).await?;
             Ok(Reply::Renewed(held, roll))
         })
@@ -71,7 +71,7 @@ impl Request {
         lease: Duration,
         patience: Duration,
     ) -> Self {
-        Self::new("take leases", patience, async move {
+        Self::new("take leases", Arc::clone(&leases), patience, async move {
             leases.take(&me.id, &wanted, lease).await.map(Reply::Taken)
         })
     }
@@ -82,14 +82,14 @@ impl Request {
         claims: Vec<Claim>,
         patience: Duration,
     ) -> Self {
-        Self::new("release leases", patience, async move {
+        Self::new("release leases", Arc::clone(&leases), patience, async move {
             leases.release(&me.id, &claims).await?;
             Ok(Reply::Released(claims))
         })
     }
 
     pub(super) fn leave(leases: Arc<impl Leases>, me: Replica, patience: Duration) -> Self {
-        Self::new("end the replica", patience, async move {
+        Self::new("end the replica", Arc::clone(&leases), patience, async move {
             leases.leave(&me.id).await?;
             Ok(Reply::Left)
         })
@@ -97,13 +97,17 @@ impl Request {
 
     fn new(
         what: &'static str,
+        leases: Arc<impl Leases>,
         patience: Duration,
         reply: impl Future<Output = Result<Reply, StoreError>> + Send + 'static,
     ) -> Self {
         let outcome = async move {
             let reply = match timeout(patience, reply).await {
                 Ok(reply) => reply.map_err(Reason::from),
-                Err(_) => Err(Reason::Timeout),
+                Err(_) => {
+                    leases.unanswered();
+                    Err(Reason::Timeout)
+                }
             };
             reply.map_err(|source| Failed { what, is_renewal: what == "renew leases", source })
         };

@@ -16,10 +16,11 @@ use super::exposition::{Kind, Lines, head};
 use super::organization::{self, OrganizationRow};
 use super::scope::{self, ScopeRow};
 use super::sink::{self, SinkRow};
-use super::state;
 use super::target::{self, TargetRow};
+use super::{state, store};
 use crate::model::{Account, Snapshot, TargetId};
 use crate::sink::Progress;
+use crate::store::Troubles;
 
 /// A piece is handed out once it has reached this many bytes: large enough that a system call is
 /// cheap beside writing it, small enough to be written in about 0.1 ms.
@@ -53,19 +54,22 @@ pub(super) enum Rows {
     Organization(fn(&mut Lines<'_>, &OrganizationRow<'_>)),
     /// The sinks.
     Sink(fn(&mut Lines<'_>, &SinkRow<'_>)),
+    /// The store, in one row.
+    Store(fn(&mut Lines<'_>, &Troubles)),
 }
 
 /// What a FleetWise target takes of a page, with its account's and its scope's series.
 const BYTES_PER_TARGET: usize = 4_200;
 
 /// The families in the order of the page.
-const FAMILIES: [&[Family]; 6] = [
+const FAMILIES: [&[Family]; 7] = [
     &state::FAMILIES,
     &account::FAMILIES,
     &target::FAMILIES,
     &organization::FAMILIES,
     &scope::FAMILIES,
     &sink::FAMILIES,
+    &store::FAMILIES,
 ];
 
 /// A metrics page, as an iterator over its pieces; put together they are the page.
@@ -73,6 +77,7 @@ const FAMILIES: [&[Family]; 6] = [
 pub struct Page {
     snapshot: Arc<Snapshot>,
     sinks: Arc<[Arc<Progress>]>,
+    troubles: Troubles,
     now: Timestamp,
     label_columns: Vec<LabelColumn>,
     scopes: Vec<ScopeRow>,
@@ -87,6 +92,7 @@ impl Page {
     pub(super) fn new(
         snapshot: Arc<Snapshot>,
         sinks: Arc<[Arc<Progress>]>,
+        troubles: Troubles,
         now: Timestamp,
         registry: Registry,
     ) -> Self {
@@ -95,6 +101,7 @@ impl Page {
             scopes: scope::rows(&snapshot),
             snapshot,
             sinks,
+            troubles,
             now,
             families: FAMILIES.into_iter().flatten(),
             at: None,
@@ -155,6 +162,7 @@ impl Page {
                 let progress = self.sinks.get(row);
                 progress.map(|progress| write(&mut lines, &SinkRow { progress, now: self.now }))
             }
+            Rows::Store(write) => (row == 0).then(|| write(&mut lines, &self.troubles)),
         }
         .is_some()
     }

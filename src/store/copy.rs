@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 pub use self::error::CopyError;
 
-use super::engine::Engine;
+use super::engine::{Engine, Kind};
 use super::lock::Lock;
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
@@ -120,15 +120,15 @@ struct Side {
 impl Side {
     async fn source(settings: &config::Store) -> Result<Self, CopyError> {
         let (engine, lock) = match (&settings.postgres, &settings.path) {
-            (Some(database), _) => (Engine::Postgres(Postgres::open_to_read(database).await?), None),
+            (Some(database), _) => (Kind::Postgres(Postgres::open_to_read(database).await?), None),
             (None, Some(path)) => {
                 let path = existing(path)?;
                 let lock = Lock::take(&path)?;
-                (Engine::Sqlite(Sqlite::open_to_read(&path).await?), Some(lock))
+                (Kind::Sqlite(Sqlite::open_to_read(&path).await?), Some(lock))
             }
             (None, None) => return Err(CopyError::Memory),
         };
-        let side = Self::new(engine, lock, settings)?;
+        let side = Self::new(engine.into(), lock, settings)?;
         if let Some(of) = side.said(side.engine.copied_from().await)? {
             return Err(OpenError::Unfinished { at: side.at.to_string(), of }.into());
         }

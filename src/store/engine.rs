@@ -1,4 +1,4 @@
-//! The engines, behind the same calls: what is above `store` knows neither.
+//! The engines, behind the same calls: what is above `store` knows neither. What of these fails is counted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,37 +12,57 @@ use super::sqlite::Sqlite;
 use super::table::{Cell, Table};
 use super::{
     Batch, Changes, Committed, EventQuery, LeaseState, Leases, LiveReplica, Replica, Roll, SavedRoster,
-    SavedState, Silence, Step, Store, StoreError, TargetKey,
+    SavedState, Silence, Step, Store, StoreError, TargetKey, Trouble, Troubles,
 };
 use crate::model::{AccountId, Claim, Entry, Epoch, Lease, ReplicaId, Roster};
 
-/// An engine at work. Cheap to clone.
+/// An engine at work, and how often it has failed. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Engine {
+    pub(super) kind: Kind,
+    pub(super) troubles: Troubles,
+}
+
+/// Which engine.
 ///
 /// SQLite is one process's own, so a claim means nothing to it: whoever has the store holds everything.
 #[derive(Clone, Debug)]
-pub(super) enum Engine {
+pub(super) enum Kind {
     Sqlite(Sqlite),
     Postgres(Postgres),
 }
 
-/// The same call of either engine.
+impl From<Kind> for Engine {
+    fn from(kind: Kind) -> Self {
+        Self { kind, troubles: Troubles::default() }
+    }
+}
+
+/// The same call of either engine, or what each does instead. What fails is counted, unless the call leaves
+/// early with a `?`.
 macro_rules! either {
     ($engine:expr, $one:ident => $call:expr) => {
-        match $engine {
-            Engine::Sqlite($one) => $call,
-            Engine::Postgres($one) => $call,
-        }
+        either!($engine, $one => $call, $one => $call)
+    };
+    ($engine:expr, $sqlite:pat => $alone:expr, $postgres:ident => $shared:expr) => {
+        $engine.troubles.noted(match &$engine.kind {
+            Kind::Sqlite($sqlite) => $alone,
+            Kind::Postgres($postgres) => $shared,
+        })
     };
 }
 
 impl Engine {
     /// Whether others may write to it as well.
     pub(super) fn is_shared(&self) -> bool {
-        matches!(self, Self::Postgres(_))
+        matches!(self.kind, Kind::Postgres(_))
     }
 
     pub(super) async fn close(&self) {
-        either!(self, engine => engine.close().await)
+        match &self.kind {
+            Kind::Sqlite(engine) => engine.close().await,
+            Kind::Postgres(engine) => engine.close().await,
+        }
     }
 
     pub(super) async fn states(&self) -> Result<Vec<(TargetKey, SavedState)>, StoreError> {
@@ -50,12 +70,12 @@ impl Engine {
     }
 
     pub(super) async fn states_since(&self, revision: Option<u64>) -> Result<Changes, StoreError> {
-        match self {
-            Self::Sqlite(engine) => {
-                Ok(Changes { is_whole: true, states: engine.states().await?, ..Changes::default() })
-            }
-            Self::Postgres(engine) => engine.states_since(revision).await,
-        }
+        let all = |states| Changes { is_whole: true, states, ..Changes::default() };
+        either!(
+            self,
+            engine => engine.states().await.map(all),
+            engine => engine.states_since(revision).await
+        )
     }
 
     pub(super) async fn gates(&self, now: Timestamp) -> Result<BTreeMap<String, Timestamp>, StoreError> {
@@ -81,18 +101,24 @@ impl Engine {
         parked: &[(u64, String)],
         claim: Option<&Claim>,
     ) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(engine) => engine.advance(sink, cursor, parked).await,
-            Self::Postgres(engine) => engine.advance(sink, cursor, parked, claim).await,
-        }
+        either!(
+            self,
+            engine => engine.advance(sink, cursor, parked).await,
+            engine => engine.advance(sink, cursor, parked, claim).await
+        )
     }
 
     /// What was left out, and the number of the latest entry then.
     pub(super) async fn commit(&self, batches: &[Batch]) -> Result<(Committed, u64), StoreError> {
-        match self {
-            Self::Sqlite(engine) => Ok((Committed::default(), engine.commit(batches).await?)),
-            Self::Postgres(engine) => engine.commit(batches).await,
-        }
+        let (committed, latest) = either!(
+            self,
+            engine => engine.commit(batches).await.map(|latest| (Committed::default(), latest)),
+            engine => engine.commit(batches).await
+        )?;
+        let is_fenced =
+            |batch: &&Batch| batch.claim.as_ref().is_some_and(|claim| committed.fenced.contains(claim));
+        self.troubles.add(Trouble::Fenced, batches.iter().filter(is_fenced).count() as u64);
+        Ok((committed, latest))
     }
 
     pub(super) async fn steps(
@@ -122,10 +148,11 @@ impl Engine {
         roster: &Roster,
         claim: Option<&Claim>,
     ) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(engine) => engine.save_roster(organization, listed_at, roster).await,
-            Self::Postgres(engine) => engine.save_roster(organization, listed_at, roster, claim).await,
-        }
+        either!(
+            self,
+            engine => engine.save_roster(organization, listed_at, roster).await,
+            engine => engine.save_roster(organization, listed_at, roster, claim).await
+        )
     }
 
     pub(super) async fn note_listing(
@@ -134,10 +161,11 @@ impl Engine {
         listed_at: Timestamp,
         claim: Option<&Claim>,
     ) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(engine) => engine.note_listing(organization, listed_at).await,
-            Self::Postgres(engine) => engine.note_listing(organization, listed_at, claim).await,
-        }
+        either!(
+            self,
+            engine => engine.note_listing(organization, listed_at).await,
+            engine => engine.note_listing(organization, listed_at, claim).await
+        )
     }
 
     pub(super) async fn drop_old(
@@ -146,10 +174,11 @@ impl Engine {
         sinks: &[String],
         claim: Option<&Claim>,
     ) -> Result<Dropped, StoreError> {
-        match self {
-            Self::Sqlite(engine) => engine.drop_old(before, sinks).await,
-            Self::Postgres(engine) => engine.drop_old(before, sinks, claim).await,
-        }
+        either!(
+            self,
+            engine => engine.drop_old(before, sinks).await,
+            engine => engine.drop_old(before, sinks, claim).await
+        )
     }
 
     pub(super) async fn drop_old_marks(
@@ -157,10 +186,11 @@ impl Engine {
         before: Timestamp,
         claim: Option<&Claim>,
     ) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(engine) => engine.drop_old_marks(before).await,
-            Self::Postgres(engine) => engine.drop_old_marks(before, claim).await,
-        }
+        either!(
+            self,
+            engine => engine.drop_old_marks(before).await,
+            engine => engine.drop_old_marks(before, claim).await
+        )
     }
 
     pub(super) async fn excess(&self, most: u64) -> Result<u64, StoreError> {
@@ -173,10 +203,11 @@ impl Engine {
         sinks: &[String],
         claim: Option<&Claim>,
     ) -> Result<Dropped, StoreError> {
-        match self {
-            Self::Sqlite(engine) => engine.drop_oldest(most, sinks).await,
-            Self::Postgres(engine) => engine.drop_oldest(most, sinks, claim).await,
-        }
+        either!(
+            self,
+            engine => engine.drop_oldest(most, sinks).await,
+            engine => engine.drop_oldest(most, sinks, claim).await
+        )
     }
 }
 
@@ -222,10 +253,11 @@ impl Engine {
 
     /// What people call a replica that lives; whoever uses a file has its lock instead.
     pub(super) async fn at_work(&self) -> Result<Option<String>, StoreError> {
-        match self {
-            Self::Sqlite(_) => Ok(None),
-            Self::Postgres(engine) => engine.at_work().await,
-        }
+        either!(
+            self,
+            _ => Ok(None),
+            engine => engine.at_work().await
+        )
     }
 }
 
@@ -241,15 +273,17 @@ impl Leases for Store {
         held: &[Claim],
         duration: Duration,
     ) -> Result<Roll, StoreError> {
-        match &self.engine {
-            Engine::Sqlite(_) => {
-                let mine =
-                    |lease: &Lease| LeaseState { lease: lease.clone(), epoch: ALONE, holder: Some(me.id) };
-                let replicas = vec![LiveReplica { id: me.id, name: Arc::clone(&me.name) }];
-                Ok(Roll { replicas, leases: known.iter().map(mine).collect(), next_end: None })
-            }
-            Engine::Postgres(engine) => engine.renew(me, known, held, duration).await,
-        }
+        let mine = |lease: &Lease| LeaseState { lease: lease.clone(), epoch: ALONE, holder: Some(me.id) };
+        let alone = || Roll {
+            replicas: vec![LiveReplica { id: me.id, name: Arc::clone(&me.name) }],
+            leases: known.iter().map(mine).collect(),
+            next_end: None,
+        };
+        either!(
+            self.engine,
+            _ => Ok(alone()),
+            engine => engine.renew(me, known, held, duration).await
+        )
     }
 
     async fn take(
@@ -258,25 +292,31 @@ impl Leases for Store {
         wanted: &[Lease],
         duration: Duration,
     ) -> Result<Vec<Claim>, StoreError> {
-        match &self.engine {
-            Engine::Sqlite(_) => {
-                Ok(wanted.iter().map(|lease| Claim { lease: lease.clone(), epoch: ALONE }).collect())
-            }
-            Engine::Postgres(engine) => engine.take(me, wanted, duration).await,
-        }
+        let mine = |lease: &Lease| Claim { lease: lease.clone(), epoch: ALONE };
+        either!(
+            self.engine,
+            _ => Ok(wanted.iter().map(mine).collect()),
+            engine => engine.take(me, wanted, duration).await
+        )
     }
 
     async fn release(&self, me: &ReplicaId, claims: &[Claim]) -> Result<(), StoreError> {
-        match &self.engine {
-            Engine::Sqlite(_) => Ok(()),
-            Engine::Postgres(engine) => engine.release(me, claims).await,
-        }
+        either!(
+            self.engine,
+            _ => Ok(()),
+            engine => engine.release(me, claims).await
+        )
     }
 
     async fn leave(&self, me: &ReplicaId) -> Result<(), StoreError> {
-        match &self.engine {
-            Engine::Sqlite(_) => Ok(()),
-            Engine::Postgres(engine) => engine.leave(me).await,
-        }
+        either!(
+            self.engine,
+            _ => Ok(()),
+            engine => engine.leave(me).await
+        )
+    }
+
+    fn unanswered(&self) {
+        self.engine.troubles.add(Trouble::Timeout, 1);
     }
 }

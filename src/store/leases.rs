@@ -101,4 +101,7 @@ pub trait Leases: Send + Sync + 'static {
     /// # Errors
     /// If the store cannot be used; its entry expires by itself.
     fn leave(&self, me: &ReplicaId) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Takes note that whoever asked has given up waiting for an answer.
+    fn unanswered(&self) {}
 }

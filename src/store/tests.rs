@@ -48,9 +48,9 @@ impl Place {
 
 impl Store {
     fn sqlite(&self) -> &Sqlite {
-        match &self.engine {
-            Engine::Sqlite(engine) => engine,
-            Engine::Postgres(_) => panic!("it is in a file"),
+        match &self.engine.kind {
+            Kind::Sqlite(engine) => engine,
+            Kind::Postgres(_) => panic!("it is in a file"),
         }
     }
 }

@@ -14,6 +14,15 @@ async fn a_renewal_that_hangs_is_given_up_and_made_again_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn each_answer_that_does_not_come_in_time_is_told_to_the_store() {
+    let store = FakeStore::new();
+    let replica = Running::alone(&store, &shards(2)).await;
+    replica.store.next([Fate::Hangs, Fate::Fails, Fate::LosesItsAnswer, Fate::Done]);
+    sleep(Duration::from_mins(1)).await;
+    assert_eq!(replica.store.calls("unanswered").len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_renewal_that_fails_is_made_again_soon() {
     let store = FakeStore::new();
     let replica = Running::alone(&store, &shards(2)).await;

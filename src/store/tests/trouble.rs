@@ -38,6 +38,31 @@ async fn recovers(store: &Store, end: impl AsyncFnOnce()) {
     assert_eq!(*latest.borrow(), before.len() as u64 + 2000, "the repeat adds nothing");
 }
 
+/// How often there was what.
+fn counted(store: &Store) -> BTreeMap<Trouble, u64> {
+    let counts = Trouble::ALL.map(|trouble| (trouble, store.troubles().of(trouble)));
+    counts.into_iter().filter(|(_, times)| *times > 0).collect()
+}
+
+#[tokio::test]
+async fn whatever_fails_is_counted_by_its_reason() {
+    let place = Place::new();
+    let store = place.open().await;
+    append(&store, vec![event(9, 1)]).await;
+    assert_eq!(counted(&store), BTreeMap::new());
+    store.sqlite().run("PRAGMA query_only = ON").await;
+    for _ in 0..2 {
+        store.clone().commit(Arc::new(vec![full_batch()])).await.unwrap_err();
+    }
+    store.advance("log", 1, &[], None).await.unwrap_err();
+    store.note_listing("fleet", Timestamp::UNIX_EPOCH, None).await.unwrap_err();
+    assert_eq!(counted(&store), [(Trouble::ReadOnly, 4)].into());
+    store.sqlite().run("PRAGMA query_only = OFF").await;
+    store.sqlite().run("UPDATE events SET kind = 'vanished'").await;
+    store.events(&EventQuery::after(0, 9)).await.unwrap_err();
+    assert_eq!(counted(&store), [(Trouble::ReadOnly, 4), (Trouble::UnknownRow, 1)].into());
+}
+
 #[tokio::test]
 async fn a_full_disk() {
     let place = Place::new();

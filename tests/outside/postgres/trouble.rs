@@ -2,7 +2,7 @@
 //! nothing is doubled, and it goes on by itself.
 
 use regwatch::model::Entry;
-use regwatch::store::{Batch, Ledger, StoreError, Trouble};
+use regwatch::store::{Batch, EventQuery, Ledger, StoreError, Trouble};
 use sqlx::Connection as _;
 
 use super::server::Server;
@@ -19,6 +19,12 @@ fn trouble<T: std::fmt::Debug>(outcome: Result<T, StoreError>) -> Trouble {
 async fn surely(store: &Store, batches: Vec<Batch>) {
     let batches = Arc::new(batches);
     until("it is written", async || store.commit(Arc::clone(&batches)).await.is_ok()).await;
+}
+
+/// How often there was what.
+fn counted(store: &Store) -> Vec<(Trouble, u64)> {
+    let counts = Trouble::ALL.map(|trouble| (trouble, store.troubles().of(trouble)));
+    counts.into_iter().filter(|(_, times)| *times > 0).collect()
 }
 
 fn one(number: u64, second: i64) -> Vec<Batch> {
@@ -72,6 +78,35 @@ async fn connections_that_are_cut_while_nobody_looks() {
     assert_eq!(trouble(store.commit(Arc::new(one(1, 6))).await), Trouble::Unreachable);
     proxy.open();
     surely(&store, one(1, 6)).await;
+}
+
+#[tokio::test]
+async fn whatever_fails_is_counted_by_its_reason() {
+    let place = Place::new().await;
+    let proxy = Proxy::to(place.server.port).await;
+    let store = Store::open(&place.through(proxy.address.port())).await.unwrap();
+    let me = replica("a");
+    let held = take(&store, &me, &[Lease::House], LONG).await;
+    append(&store, events(1)).await;
+    assert_eq!(counted(&store), []);
+
+    proxy.close();
+    store.commit(Arc::new(one(1, 2))).await.unwrap_err();
+    store.states().await.unwrap_err();
+    store.events(&EventQuery::after(0, 9)).await.unwrap_err();
+    store.history(&[crate::store::account(1)].into(), crate::store::at(0)).await.unwrap_err();
+    store.renew(&me, &[], &held, LONG).await.unwrap_err();
+    store.leave(&me.id).await.unwrap_err();
+    assert_eq!(counted(&store), [(Trouble::Unreachable, 6)]);
+    store.unanswered();
+    assert_eq!(counted(&store), [(Trouble::Timeout, 1), (Trouble::Unreachable, 6)]);
+
+    proxy.open();
+    let stale = claim(Lease::House, 7);
+    let batches = [1, 2].map(|number| Batch { claim: Some(stale.clone()), ..one(number, 3).remove(0) });
+    store.commit(Arc::new(batches.into())).await.unwrap();
+    store.advance("log", 1, &[], Some(&stale)).await.unwrap_err();
+    assert_eq!(counted(&store), [(Trouble::Fenced, 3), (Trouble::Timeout, 1), (Trouble::Unreachable, 6)]);
 }
 
 #[tokio::test]
