@@ -121,7 +121,7 @@ impl Daemon {
             saved.iter().map(|(name, saved)| (Arc::clone(name), saved.listed_at)).collect();
         let rosters: Rosters = saved.into_iter().map(|(name, saved)| (name, saved.roster)).collect();
         let (liveness, ending) = (Arc::new(Liveness::new()), CancellationToken::new());
-        let (replicas, keeping) = Replicas::open(&config, &store, &liveness, &ending).unzip();
+        let (replicas, keeping) = Replicas::open(&config, &store, clock, &liveness, &ending).unzip();
         let shards = replicas.as_ref().map(Replicas::shards);
         let (fleet, whole) = dealt(config.fleet_with(aws.region(), &rosters), shards.as_ref());
         let fleet = Arc::new(fleet);
@@ -141,7 +141,13 @@ impl Daemon {
         }
         let (tracker, look) = Tracker::new(snapshot, store.clone(), Arc::clone(&metrics), &liveness);
         let (trigger, requests) = channel();
-        let seen = service::View { snapshot: look.clone(), liveness: Arc::clone(&liveness), clock };
+        let contact = keeping.as_ref().map(|keeping| keeping.keeper.contact());
+        let seen = service::View {
+            snapshot: look.clone(),
+            contact: contact.clone(),
+            liveness: Arc::clone(&liveness),
+            clock,
+        };
         let (informant, announcer) = match manager {
             Some(manager) => {
                 let (informant, announcer) = Informant::new(manager, seen);
@@ -158,6 +164,7 @@ impl Daemon {
         let view = View {
             snapshot: look,
             whole,
+            contact,
             store: store.clone(),
             metrics: Arc::clone(&metrics),
             liveness: Arc::clone(&liveness),

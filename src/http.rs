@@ -39,7 +39,7 @@ use crate::liveness::Liveness;
 use crate::metrics::Metrics;
 use crate::model::{Snapshot, Whole};
 use crate::reload::Trigger;
-use crate::store::Store;
+use crate::store::{Contact, OutOfTouch, Store};
 use crowd::Crowd;
 
 /// How often overdue connections are looked for, and how long at most accepting rests after it failed.
@@ -63,6 +63,8 @@ pub struct View {
     pub snapshot: watch::Receiver<Arc<Snapshot>>,
     /// The same of the whole fleet, where several replicas share it: the pages and the API show that.
     pub whole: Option<watch::Receiver<Arc<Whole>>>,
+    /// Whether this replica is in touch with the store, where several share it.
+    pub contact: Option<Contact>,
     /// regwatch's own instruments.
     pub metrics: Arc<Metrics>,
     /// Whether the loops still turn.
@@ -78,6 +80,12 @@ pub struct View {
 }
 
 impl View {
+    /// Why this replica asks nothing, if it is for the store. While it ends it is for that.
+    fn out_of_touch(&self) -> Option<OutOfTouch> {
+        let contact = self.contact.as_ref().filter(|_| !self.stopping.is_cancelled());
+        contact?.check(Instant::now()).err()
+    }
+
     /// The latest of what is known of the whole fleet.
     fn whole(&self) -> Whole {
         match &self.whole {

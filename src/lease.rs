@@ -47,10 +47,11 @@ pub use self::tenancy::{Tenancy, Tenant};
 use self::plan::Planner;
 use self::request::{Failed, Outcome, Reply, Request};
 use self::terms::Terms;
+use crate::clock::Clock;
 use crate::liveness::{Liveness, Loop, Promise};
 use crate::metrics::{Handover, LeaseMeters};
 use crate::model::{Claim, Lease};
-use crate::store::{Leases, Replica, Roll};
+use crate::store::{Contact, Leases, Replica, Roll, Touch};
 
 /// How many may have let go of a claim before this loop takes note: all sinks and shards of a usual replica.
 const LET_GO: usize = 64;
@@ -69,6 +70,8 @@ pub struct Keeper<L> {
     known: watch::Receiver<Arc<[Lease]>>,
     shown: watch::Sender<Arc<Held>>,
     roll: watch::Sender<Arc<Roll>>,
+    touch: watch::Sender<Touch>,
+    clock: Clock,
     let_go: mpsc::Receiver<Claim>,
     meters: LeaseMeters,
     promise: Promise,
@@ -96,6 +99,7 @@ impl<L: Leases> Keeper<L> {
         lease: Duration,
         known: watch::Receiver<Arc<[Lease]>>,
         meters: LeaseMeters,
+        clock: Clock,
         liveness: &Arc<Liveness>,
     ) -> (Self, LetGo) {
         let (letting_go, let_go) = mpsc::channel(LET_GO);
@@ -107,6 +111,8 @@ impl<L: Leases> Keeper<L> {
             known,
             shown: watch::Sender::default(),
             roll: watch::Sender::default(),
+            touch: watch::Sender::new(Touch { at: clock.now(), lasts_until: now }),
+            clock,
             let_go,
             meters,
             promise: liveness.promise(Loop::Leases),
@@ -134,6 +140,11 @@ impl<L: Leases> Keeper<L> {
     /// How everything stood in the last round that succeeded.
     pub fn roll(&self) -> watch::Receiver<Arc<Roll>> {
         self.roll.subscribe()
+    }
+
+    /// Whether the store answers.
+    pub fn contact(&self) -> Contact {
+        Contact::new(self.touch.subscribe())
     }
 
     /// Keeps leases until `stop` is cancelled, then hands all of them over and leaves. What nobody has let go of
@@ -219,13 +230,14 @@ impl<L: Leases> Keeper<L> {
         // Those who are there renew what they hold long before; who is not is followed at once.
         let next_end = roll.next_end.map_or(Duration::MAX, |end| end + AFTER_ITS_END);
         self.next_round = now + self.terms.round().min(next_end);
-        self.held.touch(self.terms.certain_until(sent));
+        let lasts_until = self.terms.certain_until(sent);
+        self.touch.send_replace(Touch { at: self.clock.now(), lasts_until });
         let mine = roll.leases.iter().filter(|state| state.holder == Some(self.me.id));
         let mine: BTreeSet<_> =
             mine.map(|state| Claim { lease: state.lease.clone(), epoch: state.epoch }).collect();
         for claim in asked {
             if mine.contains(claim) {
-                self.held.prolong(claim, self.terms.certain_until(sent));
+                self.held.prolong(claim, lasts_until);
             } else if self.held.end(claim) {
                 tracing::warn!(%claim, "a lease is lost: the store does not know it for held any more");
                 self.count(claim, Handover::Lost);

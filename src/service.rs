@@ -12,12 +12,14 @@ mod systemd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::OptionFuture;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::clock::Clock;
 use crate::liveness::Liveness;
 use crate::model::Snapshot;
+use crate::store::{Contact, OutOfTouch};
 
 use self::news::{News, Seen};
 pub use self::systemd::Systemd;
@@ -94,10 +96,32 @@ impl Announcer {
 pub struct View {
     /// The latest of what is known.
     pub snapshot: watch::Receiver<Arc<Snapshot>>,
+    /// Whether this replica is in touch with the store, where several share it.
+    pub contact: Option<Contact>,
     /// Whether the loops still turn.
     pub liveness: Arc<Liveness>,
     /// Wall time.
     pub clock: Clock,
+}
+
+impl View {
+    /// Waits for something to change that could make it ready. Whether anything still can.
+    async fn changed(&mut self) -> bool {
+        let touched = OptionFuture::from(self.contact.as_mut().map(Contact::next));
+        tokio::select! {
+            changed = self.snapshot.changed() => changed.is_ok(),
+            Some(()) = touched => true,
+        }
+    }
+
+    /// As `/-/ready` has it.
+    fn is_ready(&self) -> bool {
+        self.out_of_touch().is_none() && self.snapshot.borrow().is_ready()
+    }
+
+    fn out_of_touch(&self) -> Option<OutOfTouch> {
+        self.contact.as_ref()?.check(Instant::now()).err()
+    }
 }
 
 /// The loop that keeps the service manager informed.
@@ -137,13 +161,11 @@ impl<M: Manager> Informant<M> {
                 }
                 _ = look.tick() => self.news.of_look(&self.seen(), Instant::now()),
                 // Ready is told at once; afterwards nothing is in a hurry.
-                changed = self.view.snapshot.changed(), if !self.news.is_ready() => match changed {
-                    Ok(()) if self.view.snapshot.borrow_and_update().is_ready() => {
-                        self.news.of_look(&self.seen(), Instant::now())
-                    }
-                    Ok(()) => continue,
+                is_open = self.view.changed(), if !self.news.is_ready() => match is_open {
+                    true if self.view.is_ready() => self.news.of_look(&self.seen(), Instant::now()),
+                    true => continue,
                     // The tracker has ended, and the daemon does.
-                    Err(_) => return,
+                    false => return,
                 },
             };
             self.tell(&news);
@@ -151,12 +173,12 @@ impl<M: Manager> Informant<M> {
     }
 
     fn seen(&self) -> Seen {
-        let snapshot = Arc::clone(&self.view.snapshot.borrow());
-        Seen {
-            is_ready: snapshot.is_ready(),
-            stuck: self.view.liveness.check(Instant::now()).err(),
-            doing: status::line(&snapshot, self.view.clock.now()),
-        }
+        let doing = match self.view.out_of_touch() {
+            Some(out_of_touch) => out_of_touch.to_string(),
+            None => status::line(&self.view.snapshot.borrow(), self.view.clock.now()),
+        };
+        let stuck = self.view.liveness.check(Instant::now()).err();
+        Seen { is_ready: self.view.is_ready(), stuck, doing }
     }
 
     /// What does not arrive is logged once, until something does again.

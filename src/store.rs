@@ -7,8 +7,10 @@
 //! are what both read; `lock` keeps a second daemon from the file; `house` keeps the event log within its
 //! bounds; `ledger` is what the tracker writes, `history` what became of targets over time, `members` who
 //! belongs to each organization, `leases` who of the replicas may do what, and `follow` how one hears of what
-//! others write; `troubles` counts what fails. `copy` moves a store to another place, `table` by `table`.
+//! others write; `troubles` counts what fails, and `contact` says whether a replica is in touch. `copy` moves
+//! a store to another place, `table` by `table`.
 
+mod contact;
 mod copy;
 mod engine;
 mod error;
@@ -36,6 +38,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+pub use self::contact::{Contact, OutOfTouch, Touch};
 pub use self::copy::{Compared, Content, Copied, CopyError, Doing, Progress, copy};
 pub use self::error::{OpenError, StoreError, Trouble};
 pub use self::follow::Changes;

@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::lease::{Held, Keeper, LetGo, Tenancy};
 use crate::liveness::Liveness;
@@ -44,6 +45,7 @@ impl Replicas {
     pub(super) fn open(
         config: &Config,
         store: &Store,
+        clock: Clock,
         liveness: &Arc<Liveness>,
         ending: &CancellationToken,
     ) -> Option<(Self, Keeping)> {
@@ -51,8 +53,8 @@ impl Replicas {
         let me = Replica::of_this_run(settings.replica.clone());
         let (known, can) = watch::channel(Self::leases(settings.shards, config));
         let meters = LeaseMeters::new();
-        let leases = Arc::new(store.clone());
-        let (keeper, let_go) = Keeper::new(leases, me.clone(), settings.lease, can, meters.clone(), liveness);
+        let (leases, lease) = (Arc::new(store.clone()), settings.lease);
+        let (keeper, let_go) = Keeper::new(leases, me.clone(), lease, can, meters.clone(), clock, liveness);
         let (held, count) = (keeper.held(), settings.shards);
         let (whole, ending) = (watch::Sender::default(), ending.clone());
         let (roll, letting_go) = (keeper.roll(), JoinSet::new());

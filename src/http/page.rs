@@ -30,6 +30,7 @@ use jiff::Timestamp;
 
 use super::View;
 use crate::model::{Organization, OrganizationState, Snapshot, TargetId, TargetState, Whole};
+use crate::store::OutOfTouch;
 
 /// The pages, and what they are made of.
 pub(super) fn router() -> Router<View> {
@@ -88,13 +89,16 @@ fn missing(root: &'static str, what: String) -> Response {
 struct Look {
     snapshot: Arc<Snapshot>,
     whole: Whole,
+    /// Why nothing is asked, if it is for the store.
+    out_of_touch: Option<OutOfTouch>,
     now: Timestamp,
 }
 
 impl Look {
     fn at(view: &View) -> Self {
         let whole = view.whole();
-        Self { snapshot: Arc::clone(&whole.snapshot), whole, now: view.clock.now() }
+        let (snapshot, out_of_touch) = (Arc::clone(&whole.snapshot), view.out_of_touch());
+        Self { snapshot, whole, out_of_touch, now: view.clock.now() }
     }
 
     fn state(&self, id: TargetId) -> &TargetState {

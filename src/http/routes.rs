@@ -72,6 +72,9 @@ async fn ready(State(view): State<View>) -> (StatusCode, String) {
     if view.stopping.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "regwatch is shutting down\n".to_owned());
     }
+    if let Some(out_of_touch) = view.out_of_touch() {
+        return (StatusCode::SERVICE_UNAVAILABLE, format!("regwatch is not ready: {out_of_touch}\n"));
+    }
     let snapshot = view.snapshot.borrow().clone();
     let (begun, all) = snapshot.begun_scopes();
     let mut text = format!("{begun} of {all} quota scopes have been asked, or are known from before\n");

@@ -13,7 +13,6 @@ use crate::model::{Claim, Epoch, Lease};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Held {
     tenures: BTreeMap<Lease, Tenure>,
-    in_touch_until: Option<Instant>,
 }
 
 /// The time for which something is held.
@@ -29,12 +28,6 @@ pub struct Tenure {
 }
 
 impl Held {
-    /// Whether the others count this replica in: it has reached the store within the time of a lease. One that
-    /// has nothing to hold is in touch as well.
-    pub fn is_in_touch(&self, now: Instant) -> bool {
-        self.in_touch_until.is_some_and(|until| now < until)
-    }
-
     /// Whether this replica holds a lease at this moment and nobody else can.
     pub fn is_certain(&self, lease: &Lease, now: Instant) -> bool {
         self.tenures.get(lease).is_some_and(|tenure| now < tenure.certain_until)
@@ -85,11 +78,6 @@ impl Held {
         self.tenures.values().map(|tenure| tenure.certain_until).min()
     }
 
-    /// The store has heard of this replica.
-    pub(super) fn touch(&mut self, until: Instant) {
-        self.in_touch_until = Some(until);
-    }
-
     /// Holds a lease under another epoch than ever before.
     pub(super) fn begin(&mut self, Claim { lease, epoch }: Claim, certain_until: Instant) {
         self.tenures.insert(lease, Tenure { epoch, certain_until, is_going: false });
@@ -132,6 +120,6 @@ pub fn is_ours(held: Option<&watch::Receiver<Arc<Held>>>, claim: Option<&Claim>,
 
 impl FromIterator<(Lease, Tenure)> for Held {
     fn from_iter<I: IntoIterator<Item = (Lease, Tenure)>>(tenures: I) -> Self {
-        Self { tenures: tenures.into_iter().collect(), in_touch_until: None }
+        Self { tenures: tenures.into_iter().collect() }
     }
 }

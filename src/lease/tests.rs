@@ -1,18 +1,22 @@
 mod replicas;
 mod trouble;
 
+use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio::time::{advance, sleep};
 
 use super::fake::{FakeStore, Fate};
 use super::*;
 use crate::model::{Epoch, ReplicaId};
+use crate::store::OutOfTouch;
 
 const LEASE: Duration = Duration::from_secs(30);
 const ROUND: Duration = Duration::from_secs(3);
 /// For how long a claim is certain from the moment before it was asked for.
 const CERTAIN: Duration = Duration::from_secs(21);
 const GRACE: Duration = Duration::from_secs(20);
+/// When a replica begins, by its clock.
+const BEGAN: Timestamp = Timestamp::constant(1_795_262_400, 0);
 
 /// A replica at work.
 struct Running {
@@ -20,6 +24,7 @@ struct Running {
     store: FakeStore,
     held: watch::Receiver<Arc<Held>>,
     roll: watch::Receiver<Arc<Roll>>,
+    contact: Contact,
     known: watch::Sender<Arc<[Lease]>>,
     let_go: LetGo,
     meters: LeaseMeters,
@@ -33,13 +38,14 @@ impl Running {
         let (store, id) = (store.by_another_line(), ReplicaId::random());
         let me = Replica { id, name: "test".into() };
         let (known, watched) = watch::channel(known.into());
-        let (meters, liveness) = (LeaseMeters::new(), Arc::default());
+        let (meters, clock, liveness) = (LeaseMeters::new(), Clock::starting_at(BEGAN), Arc::default());
         let leases = Arc::new(store.clone());
-        let (keeper, let_go) = Keeper::new(leases, me, LEASE, watched, meters.clone(), &liveness);
-        let (held, roll, stop) = (keeper.held(), keeper.roll(), CancellationToken::new());
+        let (keeper, let_go) = Keeper::new(leases, me, LEASE, watched, meters.clone(), clock, &liveness);
+        let (held, roll, contact) = (keeper.held(), keeper.roll(), keeper.contact());
+        let stop = CancellationToken::new();
         let mut task = JoinSet::new();
         task.spawn(keeper.run(stop.clone(), GRACE));
-        Self { id, store, held, roll, known, let_go, meters, liveness, stop, task }
+        Self { id, store, held, roll, contact, known, let_go, meters, liveness, stop, task }
     }
 
     /// A replica that has taken everything.
@@ -65,6 +71,13 @@ impl Running {
 
     fn epoch(&self, lease: &Lease) -> Option<u64> {
         self.now().claim(lease).map(|claim| claim.epoch.0)
+    }
+
+    /// For how long it is out of touch since the store last answered, in seconds from its beginning; `None`
+    /// while it is in touch.
+    fn out_of_touch_since(&self) -> Option<i64> {
+        let out_of_touch = self.contact.check(Instant::now()).err();
+        out_of_touch.map(|OutOfTouch(since)| since.duration_since(BEGAN).as_secs())
     }
 
     /// Whether a lease is held for certain.

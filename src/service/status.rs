@@ -17,5 +17,9 @@ pub(super) fn line(snapshot: &Snapshot, now: Timestamp) -> String {
     let targets = snapshot.targets.len();
     let counts: Vec<_> =
         counts.iter().rev().map(|(health, count)| format!("{count} {}", health.word())).collect();
-    format!("{targets} target{}: {}", if targets == 1 { "" } else { "s" }, counts.join(", "))
+    match &counts[..] {
+        // As of a replica to which nothing has fallen.
+        [] => "0 targets".to_owned(),
+        _ => format!("{targets} target{}: {}", if targets == 1 { "" } else { "s" }, counts.join(", ")),
+    }
 }

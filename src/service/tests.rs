@@ -9,6 +9,7 @@ use crate::liveness::Loop;
 use crate::model::{
     Account, Caller, Fleet, Polling, Probe, Region, Scope, ScopeId, Service, Target, TargetId,
 };
+use crate::store::Touch;
 
 /// A service manager with a watchdog, that keeps what it was told and when.
 #[derive(Clone, Debug, Default)]
@@ -69,18 +70,30 @@ fn snapshot() -> Snapshot {
 /// An informant at work, and everything around it.
 struct Stage {
     listener: Listener,
+    touch: watch::Sender<Touch>,
     publish: watch::Sender<Arc<Snapshot>>,
     liveness: Arc<Liveness>,
     announcer: Announcer,
 }
 
 fn stage() -> (Informant<Listener>, Stage) {
+    stage_in_touch_for(Duration::from_hours(1))
+}
+
+/// The same of a replica that is in touch with its store for so long.
+fn stage_in_touch_for(duration: Duration) -> (Informant<Listener>, Stage) {
     let (publish, look) = watch::channel(Arc::new(snapshot()));
     let (listener, liveness) = (Listener::default(), Arc::new(Liveness::new()));
     let clock = Clock::starting_at(Timestamp::UNIX_EPOCH);
-    let view = View { snapshot: look, liveness: Arc::clone(&liveness), clock };
+    let (touch, contact) = watch::channel(touch_of(duration));
+    let view =
+        View { snapshot: look, contact: Some(Contact::new(contact)), liveness: Arc::clone(&liveness), clock };
     let (informant, announcer) = Informant::new(listener.clone(), view);
-    (informant, Stage { listener, publish, liveness, announcer })
+    (informant, Stage { listener, touch, publish, liveness, announcer })
+}
+
+fn touch_of(duration: Duration) -> Touch {
+    Touch { at: Timestamp::UNIX_EPOCH, lasts_until: Instant::now() + duration }
 }
 
 impl Stage {
@@ -159,6 +172,33 @@ async fn the_status_counts_and_a_silent_target_becomes_stale_by_time_alone() {
             statuses,
             [&Say::Status("1 target: 1 unknown".into()), &Say::Status("1 target: 1 stale".into())]
         );
+    };
+    tokio::select! {
+        () = informant.run() => panic!("it ended by itself"),
+        () = scene => {}
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replica_is_ready_once_it_is_in_touch_with_its_store_and_says_when_it_no_longer_is() {
+    let (informant, stage) = stage_in_touch_for(Duration::ZERO);
+    stage.become_ready();
+    let lost = "the store has not answered since 1970-01-01T00:00:00Z: nothing is asked of AWS until it does, \
+                and then all goes on by itself";
+    let scene = async {
+        settle().await;
+        assert_eq!(stage.listener.heard(), [Say::Alive, Say::Status(format!("starting; {lost}"))]);
+        stage.touch.send_replace(touch_of(Duration::from_secs(60)));
+        settle().await;
+        let well = Say::Status("1 target: 1 unknown".into());
+        assert_eq!(stage.listener.heard(), [Say::Ready, Say::Alive, well.clone()]);
+        tokio::time::sleep(Duration::from_secs(70)).await;
+        let statuses =
+            |heard: Vec<Say>| -> Vec<_> { heard.into_iter().filter(|say| *say != Say::Alive).collect() };
+        assert_eq!(statuses(stage.listener.heard()), [Say::Status(lost.into())]);
+        stage.touch.send_replace(touch_of(Duration::from_secs(60)));
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        assert_eq!(statuses(stage.listener.heard()), [well]);
     };
     tokio::select! {
         () = informant.run() => panic!("it ended by itself"),

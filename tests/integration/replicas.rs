@@ -2,11 +2,15 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use regwatch::http::{Limits, View};
 use regwatch::model::{Holders, Right, Snapshot, Status, Whole};
+use regwatch::store::{Contact, Touch};
 use serde_json::Value;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::server::{Running, SOON};
 use crate::snapshot::{at, record, registration, rich};
@@ -31,6 +35,17 @@ async fn start(whole: Whole) -> Running {
     let view = View { whole: Some(whole), ..plain.view.clone() };
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     Running::serve(view, plain.snapshot.clone(), Limits::default(), SOON, any)
+}
+
+/// The same of a replica of which the store has last heard then, and was in touch with it for so long.
+async fn start_touched(whole: Whole, at: Timestamp, duration: Duration) -> (Running, watch::Sender<Touch>) {
+    let plain = Running::start(Arc::new(Snapshot::new(Arc::default(), at))).await;
+    let (_, whole) = watch::channel(Arc::new(whole));
+    let (touch, contact) = watch::channel(Touch { at, lasts_until: Instant::now() + duration });
+    let contact = Some(Contact::new(contact));
+    let view = View { whole: Some(whole), contact, ..plain.view.clone() };
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    (Running::serve(view, plain.snapshot.clone(), Limits::default(), SOON, any), touch)
 }
 
 /// A server that shows this of who holds what.
@@ -99,19 +114,25 @@ async fn one_alone_shows_no_column() {
         assert!(!page.contains("Asked by"), "{path}: {page}");
     }
     assert!(told(&running).await.iter().all(|(_, item)| item["held_by"] == "a"));
+    assert!(told(&running).await.iter().all(|(_, item)| item["store_away_since"].is_null()));
     let process = Running::start(rich()).await;
-    assert!(told(&process).await.iter().all(|(_, item)| item.get("held_by").is_none()));
+    for key in ["held_by", "store_away_since"] {
+        assert!(told(&process).await.iter().all(|(_, item)| item.get(key).is_none()), "{key}");
+    }
 }
 
 #[tokio::test]
-async fn the_description_tells_that_the_holder_may_be_absent_and_nobody() {
+async fn the_description_tells_what_may_be_absent_and_null() {
     let running = start(shared(rich())).await;
     let description = get(&running, "/api/v1/openapi.json").await;
     let description: Value = serde_json::from_str(&description).expect("JSON");
     let target = &description["components"]["schemas"]["Target"];
-    assert_eq!(target["properties"]["held_by"]["type"], serde_json::json!(["string", "null"]));
     let required = target["required"].as_array().expect("a list");
-    assert!(required.contains(&"polls".into()) && !required.contains(&"held_by".into()), "{required:?}");
+    assert!(required.contains(&"polls".into()), "{required:?}");
+    for key in ["held_by", "store_away_since"] {
+        assert_eq!(target["properties"][key]["type"], serde_json::json!(["string", "null"]), "{key}");
+        assert!(!required.contains(&key.into()), "{required:?}");
+    }
 }
 
 #[tokio::test]
@@ -122,6 +143,47 @@ async fn a_store_that_tells_nothing_is_said_on_the_first_page() {
     let page = get(&running, "/").await;
     let (_, rest) = page.split_once(note).expect("it is said");
     assert!(rest.contains("datetime=\"2026-11-21T11:58:00Z\""), "{page}");
+}
+
+#[tokio::test]
+async fn out_of_touch_with_the_store_it_is_not_ready_and_says_so_everywhere() {
+    let mut whole = shared(rich());
+    let holders = whole.holders.as_mut().expect("they are several");
+    holders.unheard_since = Some(at("11:57:00"));
+    let (running, touch) = start_touched(whole, at("11:58:00"), Duration::ZERO).await;
+    let (status, text) = running.get("/-/ready").await;
+    assert_eq!(status, 503);
+    assert_eq!(
+        text,
+        "regwatch is not ready: the store has not answered since 2026-11-21T11:58:00Z: nothing is asked of AWS \
+         until it does, and then all goes on by itself\n"
+    );
+    assert_eq!(running.get("/-/healthy").await.0, 200, "to start it anew would change nothing");
+    let (away, unheard) =
+        ("The store has not answered since", "The store has not told what other replicas know");
+    let page = get(&running, "/").await;
+    let (_, rest) = page.split_once(away).expect("it is said");
+    assert!(rest.contains("datetime=\"2026-11-21T11:58:00Z\""), "{page}");
+    assert!(!page.contains(unheard), "one thing at a time: {page}");
+    for (region, item) in told(&running).await {
+        assert_eq!(item["store_away_since"], "2026-11-21T11:58:00Z", "{region}");
+    }
+
+    // In touch it is ready, although it holds nothing.
+    touch.send_replace(Touch { at: at("11:59:59"), lasts_until: Instant::now() + Duration::from_hours(1) });
+    assert!(get(&running, "/-/ready").await.contains("0 of 0 quota scopes"));
+    let page = get(&running, "/").await;
+    assert!(!page.contains(away) && page.contains(unheard), "{page}");
+    let since: Vec<_> =
+        told(&running).await.into_iter().map(|(_, item)| item["store_away_since"].clone()).collect();
+    let of_others = since.iter().filter(|since| *since == "2026-11-21T11:57:00Z").count();
+    assert_eq!((of_others, since.iter().filter(|since| since.is_null()).count()), (3, 2), "{since:?}");
+
+    // At its end it says that, and no more.
+    let (ending, _touch) = start_touched(shared(rich()), at("11:58:00"), Duration::ZERO).await;
+    ending.view.stopping.cancel();
+    assert_eq!(ending.get("/-/ready").await, (503, "regwatch is shutting down\n".to_owned()));
+    assert!(!get(&ending, "/").await.contains(away));
 }
 
 #[tokio::test]

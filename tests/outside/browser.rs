@@ -7,14 +7,18 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use regwatch::http::{Limits, View};
 use regwatch::model::{Event, Region, Snapshot, Status, Target, TargetId};
 use regwatch::sim::{Registration, RegistrationStatus, World};
+use regwatch::store::{Contact, Touch};
 use serde_json::json;
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::event::{append, became};
 use crate::harness::{Aws, hub, id, identities, member};
 use crate::scene::{days_before, events, hostile, many};
-use crate::server::Running;
+use crate::server::{Running, SOON};
 use crate::snapshot::{at, rich};
 
 /// A script of `tests/outside/browser`, where the packages of tests/run are at hand.
@@ -30,6 +34,14 @@ async fn serve(snapshot: Arc<Snapshot>, happened: Vec<Event>) -> Running {
     let running = Running::start(snapshot).await;
     append(&running.view.store, happened).await;
     running
+}
+
+/// The same of a replica that its store has not answered for a while.
+fn cut_off(view: View) -> Running {
+    let (_, contact) = watch::channel(Touch { at: at("11:52:00"), lasts_until: Instant::now() });
+    let snapshot = watch::Sender::new(view.snapshot.borrow().clone());
+    let view = View { contact: Some(Contact::new(contact)), ..view };
+    Running::serve(view, snapshot, Limits::default(), SOON, ([127, 0, 0, 1], 0).into())
 }
 
 /// A registration that failed two days ago, was made anew and failed this morning.
@@ -70,8 +82,10 @@ async fn people_can_read_the_pages_wherever_they_are() {
     let nothing = serve(Arc::new(Snapshot::new(Arc::default(), at("11:59:59"))), Vec::new()).await;
     let snapshot = many(1_000);
     let crowd = serve(snapshot.clone(), events(&snapshot)).await;
+    let out_of_touch = cut_off(everything.view.clone());
     let pages = [
         ("overview", &everything, "/"),
+        ("out-of-touch", &out_of_touch, "/"),
         ("target", &everything, "/targets/000011112222/fleetwise/eu-central-1"),
         ("events", &everything, "/events"),
         ("scopes", &everything, "/scopes"),

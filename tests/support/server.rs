@@ -51,6 +51,7 @@ impl Running {
         let view = View {
             snapshot: latest,
             whole: None,
+            contact: None,
             metrics: Arc::new(Metrics::new().with_door(door.gauges())),
             liveness: Arc::new(Liveness::new()),
             store: memory().await,

@@ -21,7 +21,7 @@ use super::problem::Problem;
 use super::value::Limit;
 use crate::http::View;
 use crate::model::{AccountId, Probe, Region, Snapshot, TargetId, Whole};
-use crate::store::TargetKey;
+use crate::store::{OutOfTouch, TargetKey};
 
 /// Targets in the order of account, probe and region.
 #[derive(Serialize, ToSchema)]
@@ -120,6 +120,7 @@ fn not_watched() -> Response {
 struct Look {
     snapshot: Arc<Snapshot>,
     whole: Whole,
+    out_of_touch: Option<OutOfTouch>,
     now: Timestamp,
 }
 
@@ -129,7 +130,8 @@ type Key<'a> = (AccountId, Probe, Option<&'a Region>);
 impl Look {
     fn at(view: &View) -> Self {
         let whole = view.whole();
-        Self { snapshot: Arc::clone(&whole.snapshot), whole, now: view.clock.now() }
+        let (snapshot, out_of_touch) = (Arc::clone(&whole.snapshot), view.out_of_touch());
+        Self { snapshot, whole, out_of_touch, now: view.clock.now() }
     }
 
     fn key(&self, id: TargetId) -> Key<'_> {
@@ -138,7 +140,7 @@ impl Look {
     }
 
     fn item(&self, id: TargetId) -> Target<'_> {
-        Target::of_several(&self.whole, id, self.now)
+        Target::of_several(&self.whole, self.out_of_touch, id, self.now)
     }
 
     /// The targets that match, in the order of the fleet.

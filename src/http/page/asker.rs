@@ -4,6 +4,7 @@ use super::Look;
 use super::moment::Moment;
 use super::text::Foreign;
 use crate::model::{Holder, ScopeId};
+use crate::store::OutOfTouch;
 
 /// Who asks in a quota scope.
 pub(super) struct Asker {
@@ -36,7 +37,13 @@ impl Asker {
     }
 }
 
-/// Since when nothing is heard of what other replicas hold, if that is so.
+/// Since when nobody is asked here because the store does not answer, if that is so.
+pub(super) fn out_of_touch_since(look: &Look) -> Option<Moment> {
+    Moment::maybe(look.out_of_touch.map(|OutOfTouch(since)| since), look.now)
+}
+
+/// Since when nothing is heard of what other replicas hold, if that is so and this one asks on.
 pub(super) fn unheard_since(look: &Look) -> Option<Moment> {
-    Moment::maybe(look.whole.holders.as_ref()?.unheard_since, look.now)
+    let holders = look.whole.holders.as_ref().filter(|_| look.out_of_touch.is_none())?;
+    Moment::maybe(holders.unheard_since, look.now)
 }

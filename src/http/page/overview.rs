@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 
-use super::asker::unheard_since;
+use super::asker::{out_of_touch_since, unheard_since};
 use super::attention::Concern;
 use super::filter::{Filter, Part, Wanted};
 use super::health::Health;
@@ -30,6 +30,8 @@ struct Overview {
     begun: (usize, usize),
     /// The organizations that cannot be listed.
     unlisted: Vec<Foreign>,
+    /// Since when nothing is asked because the store does not answer.
+    out_of_touch_since: Option<Moment>,
     /// Since when the store does not tell what other replicas hold.
     unheard_since: Option<Moment>,
     /// Whether several replicas ask.
@@ -133,6 +135,7 @@ pub(super) async fn show(State(view): State<View>, RawQuery(query): RawQuery) ->
             .filter(|(_, state)| state.failure.is_some())
             .map(|(organization, _)| Foreign::brief(&organization.name))
             .collect(),
+        out_of_touch_since: out_of_touch_since(&look),
         unheard_since: unheard_since(&look),
         are_several: look.whole.several().is_some(),
         tiles: tiles.into(),

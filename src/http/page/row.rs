@@ -155,6 +155,10 @@ pub(super) struct Past {
 
 impl Past {
     pub(super) async fn of(store: &Store, look: &Look, ids: &[TargetId]) -> Self {
+        if look.out_of_touch.is_some() {
+            // Nobody would wait as long as it takes to fail.
+            return Self { is_unreadable: true, ..Self::default() };
+        }
         let accounts: BTreeSet<_> = ids.iter().map(|id| look.snapshot.fleet.target(*id).account.id).collect();
         let since = look.now.saturating_sub(Strip::WEEK.length).unwrap_or(Timestamp::MIN);
         let History { steps, silences } = match store.history(&accounts, since).await {

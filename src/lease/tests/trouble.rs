@@ -23,6 +23,35 @@ async fn each_answer_that_does_not_come_in_time_is_told_to_the_store() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_replica_is_in_touch_from_the_first_answer_until_what_it_holds_has_expired() {
+    let idle = Running::start(&FakeStore::new(), &[]);
+    idle.store.next([Fate::Hangs]);
+    assert_eq!(idle.out_of_touch_since(), Some(0));
+    let mut contact = idle.contact.clone();
+    contact.next().await;
+    assert_eq!(idle.out_of_touch_since(), None, "with nothing to hold");
+
+    let replica = Running::alone(&FakeStore::new(), &shards(2)).await;
+    sleep(ROUND).await;
+    let last = replica.store.calls("renew").pop().unwrap();
+    replica.store.always(Fate::Hangs);
+    let (mut held, certain) = (replica.held.clone(), last + CERTAIN);
+    watching(certain - Instant::now() - Duration::from_millis(100), async || {
+        assert_eq!(replica.out_of_touch_since(), None);
+    })
+    .await;
+    held.mark_unchanged();
+    held.changed().await.unwrap();
+    assert_eq!((held.borrow().tenures().len(), Instant::now()), (0, certain));
+    assert_eq!(replica.out_of_touch_since(), Some(3));
+    sleep(Duration::from_mins(5)).await;
+    assert_eq!(replica.out_of_touch_since(), Some(3), "it tells when the store last answered");
+    replica.store.always(Fate::Done);
+    sleep(LEASE / 6).await;
+    assert_eq!((replica.out_of_touch_since(), idle.out_of_touch_since()), (None, None));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_renewal_that_fails_is_made_again_soon() {
     let store = FakeStore::new();
     let replica = Running::alone(&store, &shards(2)).await;

@@ -8,10 +8,13 @@ use utoipa::ToSchema;
 
 use crate::http::api::value::words;
 use crate::model::{
-    Details, FailureReason, Probe, Region, Resource, ResourceState, Snapshot, Status, TargetId, Whole,
+    Details, FailureReason, Holders, Probe, Region, Resource, ResourceState, Snapshot, Status, TargetId,
+    Whole,
 };
+use crate::store::OutOfTouch;
 
-/// A target, and what is known of it. Every key is always there, null where nothing is known, but `held_by`.
+/// A target, and what is known of it. Every key is always there, null where nothing is known, but `held_by`
+/// and `store_away_since`.
 /// Of a target that another replica asks, what the store keeps is known: its last attempt is its last answer,
 /// `failure` and `next_poll` are null, and `polls` is 0.
 #[derive(Serialize, ToSchema)]
@@ -79,6 +82,12 @@ pub(crate) struct Target<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, required = false)]
     held_by: Option<Option<&'a str>>,
+    /// Since when the store that the replicas share has not answered this one, where that keeps it from knowing
+    /// how the target is: it cannot hear of another that asks, or asks no more itself. Null while it answers.
+    /// Absent where there can be but one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, required = false, format = DateTime)]
+    store_away_since: Option<Option<String>>,
 }
 
 /// Why an attempt failed.
@@ -117,9 +126,20 @@ struct ResourceItem<'a> {
 
 impl<'a> Target<'a> {
     /// What is known of a target that perhaps another replica asks.
-    pub(super) fn of_several(whole: &'a Whole, id: TargetId, now: Timestamp) -> Self {
+    pub(super) fn of_several(
+        whole: &'a Whole,
+        out_of_touch: Option<OutOfTouch>,
+        id: TargetId,
+        now: Timestamp,
+    ) -> Self {
         let scope = whole.snapshot.fleet.target(id).scope;
+        let unheard = |holders: &Holders| holders.unheard_since.filter(|_| whole.is_elsewhere(scope));
+        let cut_off = out_of_touch.map(|OutOfTouch(since)| since);
         Self {
+            store_away_since: whole
+                .holders
+                .as_ref()
+                .map(|holders| cut_off.or(unheard(holders)).map(|since| since.to_string())),
             stale: whole.is_stale(id, now),
             held_by: whole.holders.as_ref().map(|holders| holders.of(scope).name()),
             ..Self::new(&whole.snapshot, id, now)
@@ -167,6 +187,7 @@ impl<'a> Target<'a> {
             aws_modified_at: time(state.modified_at),
             polls: state.polls,
             held_by: None,
+            store_away_since: None,
         }
     }
 }
