@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use regwatch::model::{FailureReason, Status};
 use serde_json::Value;
 
-use crate::metrics::reference::listed;
+use crate::reference::listed;
 
 const RULES: &str = include_str!("../../deploy/prometheus/regwatch.rules.yml");
 const TESTS: &str = include_str!("../../deploy/prometheus/regwatch.rules.test.yml");

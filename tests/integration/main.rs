@@ -28,6 +28,8 @@ mod process;
 mod property;
 #[path = "../support/receiver.rs"]
 mod receiver;
+#[path = "../support/reference.rs"]
+mod reference;
 mod reload;
 mod replicas;
 #[path = "../support/scene.rs"]

@@ -1,6 +1,6 @@
 //! The metrics page as a whole.
 
-pub(crate) mod reference;
+mod reference;
 
 use std::time::Duration;
 

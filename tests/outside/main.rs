@@ -34,6 +34,8 @@ mod proxy;
 #[expect(dead_code, reason = "what is judged here needs less of it than the integration tests")]
 #[path = "../support/receiver.rs"]
 mod receiver;
+#[path = "../support/reference.rs"]
+mod reference;
 mod replicas;
 #[path = "../support/scene.rs"]
 mod scene;

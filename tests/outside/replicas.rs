@@ -2,6 +2,7 @@
 //! come over them: no change is lost, told twice or out of order, and nobody asks AWS about what another
 //! holds.
 
+mod away;
 mod calls;
 mod late;
 mod replica;

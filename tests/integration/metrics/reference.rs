@@ -1,13 +1,14 @@
 //! `deploy/prometheus/metrics.md` and a daemon that has everything switched on name the same metrics, with
-//! the same types and labels.
+//! the same types and labels. What a replica has besides is looked at without a database.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use regwatch::config::Config;
 use regwatch::daemon::{Daemon, Options};
+use regwatch::metrics::{LeaseMeters, Metrics};
 use regwatch::sim::{Fault, Operation, World};
 use tokio::task::JoinSet;
 
@@ -15,51 +16,8 @@ use crate::door::{TLS, furnished, opened, trusting};
 use crate::harness::{Aws, hub, id, identities, member};
 use crate::page::Page;
 use crate::receiver::Receiver;
-
-const REFERENCE: &str = include_str!("../../../deploy/prometheus/metrics.md");
-
-/// The type and the labels of a metric.
-pub(crate) type Shape = (String, BTreeSet<String>);
-
-/// What the reference has.
-pub(crate) fn listed() -> BTreeMap<String, Shape> {
-    let mut listed = BTreeMap::new();
-    for row in REFERENCE.lines().filter(|line| line.starts_with("| `")) {
-        let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
-        let [name, kind, labels, meaning] = cells[..] else { panic!("four cells: {row}") };
-        assert!(!meaning.is_empty(), "{row}");
-        let labels = labels.split('`').skip(1).step_by(2).map(str::to_owned).collect();
-        let before = listed.insert(name.trim_matches('`').to_owned(), (kind.to_owned(), labels));
-        assert!(before.is_none(), "twice: {name}");
-    }
-    listed
-}
-
-/// What a page has, of labels of the user's own what the reference calls them; the labels of each series of a
-/// family are the same.
-fn shown(page: &str) -> BTreeMap<String, Shape> {
-    let mut shown: BTreeMap<String, Shape> = BTreeMap::new();
-    let (mut family, mut kind) = ("", "");
-    for line in page.lines() {
-        if let Some(head) = line.strip_prefix("# TYPE ") {
-            (family, kind) = head.split_once(' ').expect("a name and a type");
-        } else if !line.starts_with('#') {
-            assert!(line.starts_with(family), "{line} is not of {family}");
-            let labels = line.split_once('{').map_or("", |(_, labels)| labels);
-            // The values of this page have neither quotes nor commas.
-            let names = labels.split(',').filter_map(|label| Some(label.split_once("=\"")?.0));
-            let name = |name: &str| {
-                if name.starts_with("label_") { "label_<name>".to_owned() } else { name.to_owned() }
-            };
-            let names: BTreeSet<_> =
-                names.filter(|name| kind != "histogram" || *name != "le").map(name).collect();
-            let shape = (kind.to_owned(), names);
-            let before = shown.entry(family.to_owned()).or_insert_with(|| shape.clone());
-            assert_eq!(*before, shape, "{line}");
-        }
-    }
-    shown
-}
+use crate::reference::{Shape, listed, shown};
+use crate::snapshot::{NOW, rich};
 
 /// One member that answers and one that denies, an organization, a store, and a webhook.
 fn config(store: &Path, receiver: &Receiver) -> String {
@@ -77,6 +35,14 @@ accounts:
         id(1),
         id(2)
     )
+}
+
+/// What leases put on a page.
+fn of_leases() -> BTreeMap<String, Shape> {
+    let page = |metrics: Metrics| shown(&metrics.render(rich(), NOW.parse().expect("a time")));
+    let without = page(Metrics::new());
+    let with = page(Metrics::new().with_leases(Some(&LeaseMeters::new())));
+    with.into_iter().filter(|(name, _)| !without.contains_key(name)).collect()
 }
 
 #[tokio::test]
@@ -111,7 +77,8 @@ async fn a_daemon_with_everything_shows_what_the_reference_has_and_nothing_else(
             && page.sum("regwatch_discovered_accounts") == 2.0
     };
     let page = Page::until(&client, &url, "all have answered", everything).await;
-    let (shown, listed) = (shown(&page.0), listed());
+    let (mut shown, listed) = (shown(&page.0), listed());
+    shown.extend(of_leases());
     let missing: Vec<_> = listed.iter().filter(|(name, shape)| shown.get(*name) != Some(shape)).collect();
     let unlisted: Vec<_> = shown.iter().filter(|(name, shape)| listed.get(*name) != Some(shape)).collect();
     assert!(

@@ -50,7 +50,8 @@ impl Fault {
 pub(super) struct Replica {
     name: String,
     aws: String,
-    proxy: Proxy,
+    /// Its way to the database.
+    pub(super) proxy: Proxy,
     folder: TempDir,
     program: Option<Program>,
 }
@@ -165,6 +166,11 @@ impl Replica {
                 drop((taken, more));
             }
         }
+    }
+
+    /// Where it serves.
+    pub(super) fn url(&self) -> &str {
+        &self.program.as_ref().expect("it runs").url
     }
 
     /// Waits until it is well.
