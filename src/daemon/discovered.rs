@@ -164,7 +164,13 @@ impl Generations {
     /// Watches what this replica holds now. Who has left an organization and still has a state in the store
     /// may be of a shard whose holder could not tell the end any more, so the end is still to be told.
     pub(super) async fn deal_anew(&mut self) {
-        for (name, saved) in self.found_by_all().await {
+        // Who holds nothing has no end to tell, and holds nothing perhaps because the store does not answer.
+        let holds_some = |replicas: &Replicas| !replicas.shards().held.is_empty();
+        let found = match self.replicas.as_ref().is_none_or(holds_some) {
+            true => self.found_by_all().await,
+            false => BTreeMap::new(),
+        };
+        for (name, saved) in found {
             let roster = self.found.rosters.entry(name).or_default();
             let known: HashSet<_> = roster.members().map(|(id, _)| id).collect();
             let left =
@@ -197,6 +203,9 @@ impl Generations {
     /// The organizations of the configuration as the store has them; none while it cannot be read.
     async fn found_by_all(&self) -> BTreeMap<Arc<str>, SavedRoster> {
         let config = self.config();
+        if config.organizations.is_empty() {
+            return BTreeMap::new();
+        }
         match self.lasting.store.rosters().await {
             Ok(mut kept) => {
                 kept.retain(|name, _| config.organizations.iter().any(|one| one.name == *name));
