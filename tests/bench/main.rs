@@ -2,10 +2,17 @@
 //!
 //! `bench simulator ACCOUNTS` is the AWS that all who are measured call. It prints its URL, and then answers
 //! each line of its input: `now` with the seconds since its start, `count FROM` with the number of polls
-//! since then, `calls FROM` with a line for each, when and for which target, and an empty one.
+//! since then, `calls FROM` with a line for each, when, for which target and of whom, and an empty one, and
+//! `change` with `now` when each registration has become another.
 //!
 //! `bench loop CONFIG RATE` makes the same calls as regwatch with that configuration: the same clients,
 //! one call after the other, and nothing else. RATE is in calls a second; 0 is as many as can be.
+//!
+//! `bench store CONFIG PARTS PART` writes to the store of that configuration, as one of so many replicas, and
+//! `bench receiver` takes webhooks: see `writer` and `receiver`.
+
+mod receiver;
+mod writer;
 
 use std::io::{BufRead, BufWriter, Write};
 use std::time::Duration;
@@ -41,7 +48,11 @@ async fn main() -> anyhow::Result<()> {
     match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["simulator", accounts] => simulator(accounts.parse()?).await,
         ["loop", config, rate] => endless(config, rate.parse()?).await,
-        _ => anyhow::bail!("usage: bench simulator ACCOUNTS | bench loop CONFIG RATE"),
+        ["store", config, parts, part] => writer::write(config, parts.parse()?, part.parse()?).await,
+        ["receiver"] => receiver::receive().await,
+        _ => anyhow::bail!(
+            "usage: bench simulator ACCOUNTS | bench loop CONFIG RATE | bench store CONFIG PARTS PART | bench receiver"
+        ),
     }
 }
 
@@ -50,7 +61,7 @@ async fn simulator(accounts: u64) -> anyhow::Result<()> {
     println!("{}", sim.url());
     let control = sim.control();
     // A thread of its own, since it waits for each line.
-    let answering = tokio::task::spawn_blocking(move || answer(&control));
+    let answering = tokio::task::spawn_blocking(move || answer(&control, accounts));
     tokio::select! {
         () = sim.run(std::future::pending()) => Ok(()),
         answered = answering => Ok(answered??),
@@ -58,7 +69,8 @@ async fn simulator(accounts: u64) -> anyhow::Result<()> {
 }
 
 /// Answers until nobody asks any more.
-fn answer(control: &Control) -> std::io::Result<()> {
+fn answer(control: &Control, accounts: u64) -> std::io::Result<()> {
+    let mut statuses = [RegistrationStatus::Pending, RegistrationStatus::Success].into_iter().cycle();
     let mut out = BufWriter::new(std::io::stdout().lock());
     for line in std::io::stdin().lock().lines() {
         let line = line?;
@@ -71,9 +83,19 @@ fn answer(control: &Control) -> std::io::Result<()> {
                 for call in control.calls().iter().filter(|call| is_poll(call)) {
                     let about = call.about.map(|account| account.to_string()).unwrap_or_default();
                     let (at, what) = (call.at.as_secs_f64(), call.operation);
-                    writeln!(out, "{at:.6} {about}/{what:?}/{}", call.region)?;
+                    let who = call.app.as_deref().unwrap_or("nobody");
+                    writeln!(out, "{at:.6} {about}/{what:?}/{} {who}", call.region)?;
                 }
                 writeln!(out)?;
+            }
+            "change" => {
+                let status = statuses.next().expect("it goes round");
+                for region in FLEETWISE_REGIONS.map(Region::new) {
+                    for account in (1..=accounts).map(id) {
+                        control.set_registration(account, &region, Some(Registration::new(status)));
+                    }
+                }
+                writeln!(out, "{:.6}", control.now().as_secs_f64())?;
             }
             _ => writeln!(out, "{:.6}", control.now().as_secs_f64())?,
         }

@@ -6,6 +6,7 @@ import statistics
 import sys
 import time
 
+from replicas import replicas
 from stage import REGIONS, Stage
 from table import ROUNDS, quantile, row, spread
 
@@ -178,11 +179,12 @@ def start():
     )
 
 
-ROWS = {function.__name__: function for function in (cpu, idle, growth, lateness, start)}
+ROWS = {function.__name__: function for function in (cpu, idle, growth, lateness, start, replicas)}
 
 
 def main(names):
-    for name in names or ROWS:
+    # A table of its own comes after the rows of the one that has begun.
+    for name in sorted(names, key=lambda name: name == "replicas"):
         ROWS[name]()
 
 

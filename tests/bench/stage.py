@@ -37,10 +37,9 @@ def wait(what, is_so, pause=0.1):
 class Process:
     """A process that is measured from outside, and ends with the block that it is used in."""
 
-    def __init__(self, command, environment, log):
-        self.child = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
-        )
+    def __init__(self, command, environment, log, **more):
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": log}
+        self.child = subprocess.Popen(command, text=True, env=environment, **pipes, **more)
 
     def __enter__(self):
         return self
@@ -52,6 +51,17 @@ class Process:
         except subprocess.TimeoutExpired:
             self.child.kill()
             self.child.wait()
+
+    def tell(self, line):
+        self.child.stdin.write(line + "\n")
+        self.child.stdin.flush()
+
+    def hear(self):
+        return self.child.stdout.readline().strip()
+
+    def ask(self, line):
+        self.tell(line)
+        return self.hear()
 
     def cpu(self):
         """Seconds of CPU so far, all threads, user and system: its clock as clock_getcpuclockid(3) names it."""
@@ -66,30 +76,28 @@ class Process:
 class Simulator(Process):
     def __init__(self, accounts, log):
         super().__init__([BENCH, "simulator", str(accounts)], dict(os.environ), log)
-        self.url = self.child.stdout.readline().strip()
-
-    def _ask(self, line):
-        self.child.stdin.write(line + "\n")
-        self.child.stdin.flush()
-        return self.child.stdout.readline().strip()
+        self.url = self.hear()
 
     def now(self):
         """Seconds since its start."""
-        return float(self._ask("now"))
+        return float(self.ask("now"))
 
     def count(self, since):
         """How many polls came since then."""
-        return int(self._ask(f"count {since}"))
+        return int(self.ask(f"count {since}"))
+
+    def asked(self, since):
+        """When the polls since then came, for which target, and of whom."""
+        line, asked = self.ask(f"calls {since}"), []
+        while line:
+            at, target, who = line.split()
+            asked.append((float(at), target, who))
+            line = self.hear()
+        return asked
 
     def calls(self, since, until=float("inf")):
         """When the polls since then came, and for which target."""
-        line, calls = self._ask(f"calls {since}"), []
-        while line:
-            at, target = line.split()
-            if float(at) < until:
-                calls.append((float(at), target))
-            line = self.child.stdout.readline().strip()
-        return calls
+        return [(at, target) for at, target, _ in self.asked(since) if at < until]
 
     def until_all_are_seen(self, targets, since):
         wait("as many polls as targets", lambda: self.count(since) >= targets)
@@ -127,9 +135,10 @@ class Stage:
     def __exit__(self, *error):
         return self.stack.__exit__(*error)
 
-    def config(self):
-        """A new store each time, so that no start knows anything."""
+    def config(self, store="", more=""):
+        """With a new file as the store each time, so that no start knows anything, or with the store that is meant."""
         self.starts += 1
+        store = store or f"{{path: '{self.folder}/store-{self.starts}.db'}}"
         path = self.folder / f"config-{self.starts}.yaml"
         interval = f"{round(self.interval * 1000)}ms"
         timeout = f"{round(min(10, 0.9 * self.interval) * 1000)}ms"
@@ -139,7 +148,7 @@ class Stage:
                 f"timeout: {timeout}, stale_after: 1h, start_window: {round(self.start_window * 1000)}ms}}\n"
                 "limits: {fleetwise_requests_per_second: 20, account_requests_per_second: 1000, "
                 "sts_requests_per_second: 1000}\n"
-                f"store: {{path: '{self.folder}/store-{self.starts}.db'}}\n"
+                f"store: {store}\n{more}"
                 "identities:\n  hub: {}\n"
                 "  member: {from: hub, assume_role: {role_arn: 'arn:aws:iam::{account_id}:role/regwatch'}}\n"
                 "accounts:\n"
@@ -150,9 +159,17 @@ class Stage:
                 file.write(f"  - {{id: '{id}', name: fleet-{id}, {fleetwise}{govcloud}}}\n")
         return str(path)
 
-    def regwatch(self):
-        command = [REGWATCH, "run", "--config.file", self.config(), "--web.listen-address", "127.0.0.1:0"]
-        return Regwatch(command, self.environment, self.log)
+    def regwatch(self, config=None, name="regwatch"):
+        """The daemon, which tells AWS a name."""
+        command = [REGWATCH, "run", "--config.file", config or self.config(), "--web.listen-address", "127.0.0.1:0"]
+        return Regwatch(command, self.environment | {"AWS_SDK_UA_APP_ID": name}, self.log)
+
+    def writer(self, config, parts, part):
+        """What writes to a store and does nothing else."""
+        return Process([BENCH, "store", config, str(parts), str(part)], self.environment, self.log)
+
+    def receiver(self):
+        return Process([BENCH, "receiver"], self.environment, self.log)
 
     def loop(self, rate):
         return Process([BENCH, "loop", self.config(), str(rate)], self.environment, self.log)

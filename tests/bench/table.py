@@ -1,4 +1,4 @@
-"""What is printed: rows of a Markdown table, and how figures are written in it."""
+"""What is printed: rows of Markdown tables, and how figures are written in them."""
 
 import os
 import statistics
@@ -11,10 +11,17 @@ def row(figure, seen, reach, reached):
     print(f"| {figure} | {seen} | {reach} | {'' if reached is None else 'yes' if reached else 'NO'} |", flush=True)
 
 
+def side_by_side(columns, rows):
+    """A table of its own, for what is compared with itself and is held to nothing."""
+    print(f"\n| | {' | '.join(columns)} |\n|{'-|' * (1 + len(columns))}")
+    for figure, cells in rows:
+        print(f"| {figure} | {' | '.join(cells)} |", flush=True)
+
+
 def spread(values, unit="", digits=1):
     """The median, and the least and the most."""
     low, high = min(values), max(values)
-    return f"{statistics.median(values):.{digits}f}{unit} ({low:.{digits}f} to {high:.{digits}f})"
+    return f"{statistics.median(values):,.{digits}f}{unit} ({low:,.{digits}f} to {high:,.{digits}f})"
 
 
 def quantile(values, share):
