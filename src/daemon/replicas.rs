@@ -52,7 +52,7 @@ impl Replicas {
         let settings = config.store.postgres.as_ref()?;
         let me = Replica::of_this_run(settings.replica.clone());
         let (known, can) = watch::channel(Self::leases(settings.shards, config));
-        let meters = LeaseMeters::new();
+        let meters = LeaseMeters::new(settings.shards);
         let (leases, lease) = (Arc::new(store.clone()), settings.lease);
         let (keeper, let_go) = Keeper::new(leases, me.clone(), lease, can, meters.clone(), clock, liveness);
         let (held, count) = (keeper.held(), settings.shards);

@@ -38,7 +38,7 @@ impl Running {
         let (store, id) = (store.by_another_line(), ReplicaId::random());
         let me = Replica { id, name: "test".into() };
         let (known, watched) = watch::channel(known.into());
-        let (meters, clock, liveness) = (LeaseMeters::new(), Clock::starting_at(BEGAN), Arc::default());
+        let (meters, clock, liveness) = (LeaseMeters::new(16), Clock::starting_at(BEGAN), Arc::default());
         let leases = Arc::new(store.clone());
         let (keeper, let_go) = Keeper::new(leases, me, LEASE, watched, meters.clone(), clock, &liveness);
         let (held, roll, contact) = (keeper.held(), keeper.roll(), keeper.contact());

@@ -43,6 +43,7 @@ impl Handover {
 /// The instruments of the loop that keeps leases. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct LeaseMeters {
+    shards: IntGauge,
     shards_held: IntGauge,
     handovers: IntCounterVec,
     renewals: Histogram,
@@ -50,15 +51,16 @@ pub struct LeaseMeters {
 }
 
 impl LeaseMeters {
-    /// Instruments that have seen nothing.
-    #[expect(clippy::new_without_default, reason = "nobody asks for one")]
-    pub fn new() -> Self {
+    /// Instruments that have seen nothing, where there are so many shards.
+    pub fn new(shards: u16) -> Self {
+        let all = "Shards that there are: what is held by all replicas together, if nobody is missing.";
         let shards_held = "Shards of the quota scopes that this replica holds and asks AWS about.";
         let handovers = "Shards that this replica has begun or ceased to hold, by reason.";
         let renewals = "How long it took to renew the leases, in seconds, where it succeeded.";
         let failures = "Attempts to renew the leases that failed. Each is made again.";
         let renewals = HistogramOpts::new("regwatch_lease_renewal_seconds", renewals);
         let meters = Self {
+            shards: IntGauge::new("regwatch_shards", all).expect(WELL_FORMED),
             shards_held: IntGauge::new("regwatch_shards_held", shards_held).expect(WELL_FORMED),
             handovers: IntCounterVec::new(
                 Opts::new("regwatch_shard_handovers_total", handovers),
@@ -69,6 +71,7 @@ impl LeaseMeters {
             renewal_failures: IntCounter::new("regwatch_lease_renewal_failures_total", failures)
                 .expect(WELL_FORMED),
         };
+        meters.shards.set(shards.into());
         for reason in Handover::ALL {
             meters.handovers.with_label_values(&[reason.as_str()]);
         }
@@ -107,6 +110,7 @@ impl LeaseMeters {
 
     pub(super) fn register(&self, registry: &Registry) {
         let registered = [
+            registry.register(Box::new(self.shards.clone())),
             registry.register(Box::new(self.shards_held.clone())),
             registry.register(Box::new(self.handovers.clone())),
             registry.register(Box::new(self.renewals.clone())),

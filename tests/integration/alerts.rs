@@ -25,15 +25,21 @@ fn text<'a>(of: &'a Value, key: &str) -> &'a str {
     of[key].as_str().unwrap_or_else(|| panic!("no text {key}: {of}"))
 }
 
+/// The rules that give this, by what they call it.
+fn rules(of: &str) -> BTreeMap<String, Value> {
+    let rules = yaml::read(RULES);
+    let all = list(&rules, "groups").flat_map(|group| list(group, "rules"));
+    let mut named = BTreeMap::new();
+    for rule in all.filter(|rule| rule.get(of).is_some()) {
+        let before = named.insert(text(rule, of).to_owned(), rule.clone());
+        assert!(before.is_none(), "twice: {rule}");
+    }
+    named
+}
+
 /// The alerts, by their names.
 fn alerts() -> BTreeMap<String, Value> {
-    let rules = yaml::read(RULES);
-    let all: Vec<_> = list(&rules, "groups").flat_map(|group| list(group, "rules")).cloned().collect();
-    let count = all.len();
-    let alerts: BTreeMap<_, _> =
-        all.into_iter().map(|rule| (text(&rule, "alert").to_owned(), rule)).collect();
-    assert_eq!(alerts.len(), count, "a name is there twice");
-    alerts
+    rules("alert")
 }
 
 /// The sections of the runbook, by their headings.
@@ -90,12 +96,16 @@ fn words(expression: &str) -> impl Iterator<Item = &str> {
 fn each_asks_for_metrics_labels_and_values_that_there_are() {
     let listed = listed();
     let labels: BTreeSet<_> = listed.values().flat_map(|(_, labels)| labels).map(String::as_str).collect();
-    for (name, alert) in alerts() {
-        let annotations = &alert["annotations"];
+    let is_count = |word: &str| {
+        let histogram = word.strip_suffix("_count").and_then(|family| listed.get(family));
+        histogram.is_some_and(|(kind, _)| kind == "histogram")
+    };
+    for (name, rule) in alerts().into_iter().chain(rules("record")) {
+        let annotations = ["summary", "description"].map(|key| rule["annotations"][key].as_str());
         let mut metrics = 0;
-        for told in [text(&alert, "expr"), text(annotations, "summary"), text(annotations, "description")] {
+        for told in [text(&rule, "expr")].into_iter().chain(annotations.into_iter().flatten()) {
             for word in words(told) {
-                if listed.contains_key(word) {
+                if listed.contains_key(word) || is_count(word) {
                     metrics += 1;
                 } else if word.starts_with("regwatch_") || word.starts_with("aws_") {
                     assert!(labels.contains(word), "{name}: there is no {word}");
@@ -110,4 +120,15 @@ fn each_asks_for_metrics_labels_and_values_that_there_are() {
         }
         assert!(metrics > 0, "{name}");
     }
+}
+
+#[test]
+fn what_is_recorded_is_looked_at_and_what_is_looked_at_is_recorded() {
+    let is_in_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    let expressions: Vec<_> = alerts().values().map(|alert| text(alert, "expr").to_owned()).collect();
+    let names = expressions.iter().flat_map(|expression| expression.split(|c| !is_in_name(c)));
+    let looked_at: BTreeSet<_> = names.filter(|name| name.contains(':')).map(str::to_owned).collect();
+    // But for steps of subqueries, which end with a letter.
+    let looked_at = looked_at.into_iter().filter(|name| name.matches(':').count() == 2);
+    assert_eq!(looked_at.collect::<BTreeSet<_>>(), rules("record").into_keys().collect());
 }

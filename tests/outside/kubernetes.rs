@@ -67,7 +67,7 @@ fn a_key_that_is_misspelt_is_found_at_each_level() {
         &[
             ("StatefulSet", context, "readOnlyRootFilesystem", "readonlyRootFilesystem"),
             ("ServiceMonitor", "/spec/endpoints/0", "interval", "intervall"),
-            ("PrometheusRule", "/spec/groups/0/rules/0", "annotations", "annotation"),
+            ("PrometheusRule", "/spec/groups/0/rules/0", "record", "recrod"),
         ],
         &[("ServiceMonitor", "/spec/endpoints/0/relabelings/0", "sourceLabels", "source_labels")],
     ];

@@ -41,7 +41,7 @@ accounts:
 fn of_leases() -> BTreeMap<String, Shape> {
     let page = |metrics: Metrics| shown(&metrics.render(rich(), NOW.parse().expect("a time")));
     let without = page(Metrics::new());
-    let with = page(Metrics::new().with_leases(Some(&LeaseMeters::new())));
+    let with = page(Metrics::new().with_leases(Some(&LeaseMeters::new(16))));
     with.into_iter().filter(|(name, _)| !without.contains_key(name)).collect()
 }
 
