@@ -6,6 +6,7 @@ mod away;
 mod calls;
 mod late;
 mod replica;
+mod rolling;
 mod tenures;
 
 use std::collections::HashMap;

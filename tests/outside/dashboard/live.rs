@@ -15,7 +15,7 @@ use super::{Chosen, Query, dashboard, list, panels, queries, text};
 use crate::demo::{self, CLOSED, DENIED, FAILED, SUSPENDED};
 use crate::pki::Authority;
 use crate::program::Program;
-use crate::prometheus::server::{Series, Server};
+use crate::prometheus::server::{Line, Series, Server};
 
 /// An account that is always well.
 const WELL: (&str, &str) = ("100000000111", "fleet-prod-us");
@@ -48,20 +48,6 @@ const NUMBERS: [(&str, [f64; 3]); 8] = [
     ("Oldest undelivered event", [0.0, 0.0, 0.0]),
     ("Daemons not scraped", [0.0, 0.0, 0.0]),
 ];
-
-/// The answer to a range query.
-#[derive(Deserialize)]
-struct Matrix {
-    result: Vec<Line>,
-}
-
-/// A series over time.
-#[derive(Debug, Deserialize)]
-struct Line {
-    #[serde(rename = "metric")]
-    labels: BTreeMap<String, String>,
-    values: Vec<(f64, String)>,
-}
 
 /// What is shown of an answer: the labels of each series, and its values.
 type Shown = Vec<(BTreeMap<String, String>, Vec<f64>)>;
@@ -98,7 +84,7 @@ impl Stage {
             path("others.json").display()
         );
         let prometheus = Server::start(&first.url, &how).await;
-        let began = prometheus.query("vector(time())").await[0].value();
+        let began = prometheus.now().await;
         let moment = format!("{MOMENT}{SHOWN}");
         let moment =
             prometheus.until("two daemons have shown it all", &moment, |found| !found.is_empty()).await;
@@ -128,14 +114,10 @@ impl Stage {
 
     /// What an expression was worth since the beginning.
     async fn past(&self, expr: &str) -> Shown {
-        let now = self.prometheus.query("vector(time())").await[0].value();
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        query.append_pair("query", expr).append_pair("step", "2");
-        query.append_pair("start", &self.began.to_string()).append_pair("end", &now.to_string());
-        let matrix: Matrix = self.prometheus.api(&format!("query_range?{}", query.finish())).await;
+        let lines = self.prometheus.past(expr, self.began, 2).await;
         let values =
             |line: &Line| line.values.iter().map(|(_, value)| value.parse().expect("a number")).collect();
-        matrix.result.into_iter().map(|line| (line.labels.clone(), values(&line))).collect()
+        lines.into_iter().map(|line| (line.labels.clone(), values(&line))).collect()
     }
 
     /// What an expression was worth at the moment.

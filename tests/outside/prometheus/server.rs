@@ -1,7 +1,8 @@
-//! A Prometheus that scrapes one daemon every second, and how to ask it.
+//! A Prometheus that scrapes a daemon every second, or several, and how to ask it.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -33,6 +34,15 @@ pub(crate) struct Series {
     value: (f64, String),
 }
 
+/// A series of a range query's answer.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Line {
+    #[serde(rename = "metric")]
+    pub(crate) labels: BTreeMap<String, String>,
+    /// When, and what.
+    pub(crate) values: Vec<(f64, String)>,
+}
+
 impl Series {
     pub(crate) fn value(&self) -> f64 {
         self.value.1.parse().expect("Prometheus writes numbers so")
@@ -47,7 +57,13 @@ impl Series {
 impl Server {
     /// Starts one that scrapes the daemon at `url`; `how` are keys of the job: `key: value, `.
     pub(crate) async fn start(url: &str, how: &str) -> Self {
-        Self::launch(url, how, "", "").await
+        Self::launch(&format!("{how}{}", only(url)), "", "").await
+    }
+
+    /// Starts one that scrapes those that a file names, whoever they are at the time; `how` as above.
+    pub(crate) async fn following(file: &Path, how: &str, rules: &str) -> Self {
+        let job = format!("{how}file_sd_configs: [{{files: ['{}'], refresh_interval: 1s}}]", file.display());
+        Self::launch(&job, rules, "").await
     }
 
     /// Starts one that scrapes the daemon at `url`, and tells an Alertmanager of alerts.
@@ -55,17 +71,16 @@ impl Server {
         let alertmanager = address(alertmanager);
         let alerting =
             format!("alerting: {{alertmanagers: [{{static_configs: [{{targets: ['{alertmanager}']}}]}}]}}");
-        Self::launch(url, "", rules, &alerting).await
+        Self::launch(&only(url), rules, &alerting).await
     }
 
-    async fn launch(url: &str, how: &str, rules: &str, alerting: &str) -> Self {
+    async fn launch(job: &str, rules: &str, alerting: &str) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
-        let target = address(url);
         let config = format!(
             "global: {{scrape_interval: 1s, evaluation_interval: 1s}}
 rule_files: [rules.yml]
 {alerting}
-scrape_configs: [{{job_name: regwatch, {how}static_configs: [{{targets: ['{target}']}}]}}]\n"
+scrape_configs: [{{job_name: regwatch, {job}}}]\n"
         );
         fs::write(folder.path().join("rules.yml"), rules).expect("it can be written");
         fs::write(folder.path().join("prometheus.yml"), config).expect("it can be written");
@@ -114,6 +129,23 @@ scrape_configs: [{{job_name: regwatch, {how}static_configs: [{{targets: ['{targe
         self.api::<Data>(&format!("query?{query}")).await.result
     }
 
+    /// By its clock, in Unix seconds.
+    pub(crate) async fn now(&self) -> f64 {
+        self.query("vector(time())").await[0].value()
+    }
+
+    /// What an expression was worth from then until now, every so many seconds.
+    pub(crate) async fn past(&self, expression: &str, from: f64, step: u32) -> Vec<Line> {
+        #[derive(Deserialize)]
+        struct Matrix {
+            result: Vec<Line>,
+        }
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("query", expression).append_pair("step", &step.to_string());
+        query.append_pair("start", &from.to_string()).append_pair("end", &self.now().await.to_string());
+        self.api::<Matrix>(&format!("query_range?{}", query.finish())).await.result
+    }
+
     /// Asks until the answer is as described.
     pub(crate) async fn until(
         &self,
@@ -131,6 +163,11 @@ scrape_configs: [{{job_name: regwatch, {how}static_configs: [{{targets: ['{targe
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
+}
+
+/// What is scraped: this one alone.
+fn only(url: &str) -> String {
+    format!("static_configs: [{{targets: ['{}']}}]", address(url))
 }
 
 /// Host and port of a URL.

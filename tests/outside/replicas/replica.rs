@@ -87,7 +87,8 @@ impl Replica {
         Self { name, aws: aws.to_owned(), proxy, folder, program: None }
     }
 
-    async fn up(&mut self) {
+    /// Starts it again.
+    pub(super) async fn up(&mut self) {
         self.program = Some(Program::start(&mut self.command(), "listening for HTTP").await);
     }
 
@@ -135,10 +136,7 @@ impl Replica {
                 self.signal("CONT");
             }
             Fault::Terminate => {
-                self.signal("TERM");
-                let mut program = self.program.take().expect("it runs");
-                let status = program.ended().await;
-                assert!(status.success(), "{status}:\n{}", program.log());
+                self.end().await;
                 self.up().await;
             }
             Fault::Cut => self.proxy.cut(),
@@ -166,6 +164,14 @@ impl Replica {
                 drop((taken, more));
             }
         }
+    }
+
+    /// Asks it to end, and waits until it has, in order.
+    pub(super) async fn end(&mut self) {
+        self.signal("TERM");
+        let mut program = self.program.take().expect("it runs");
+        let status = program.ended().await;
+        assert!(status.success(), "{status}:\n{}", program.log());
     }
 
     /// Where it serves.
