@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until};
 
 #[cfg(test)]
 pub(super) use self::waiting::MANY;
-use self::waiting::{Gone, Waiting};
+use self::waiting::{Gone, Past, Waiting};
 use crate::metrics::Metrics;
 use crate::model::{Claim, Event, Snapshot, Succession, Target, TargetId};
 use crate::schedule::Backoff;
@@ -40,7 +40,7 @@ pub(super) struct Outbox<L> {
     trouble: Option<Trouble>,
     /// Of targets that are gone, what was written since the last adoption: who has read the store for the
     /// next one meanwhile may have read what was there before.
-    left_behind: BTreeMap<TargetKey, Gone>,
+    left_behind: BTreeMap<Past, Gone>,
     /// Who waits until all is written that there was when they asked.
     barriers: Vec<oneshot::Sender<()>>,
     random: fastrand::Rng,
@@ -149,9 +149,10 @@ impl<L: Ledger + Clone> Outbox<L> {
         target: TargetId,
         claim: Option<&Claim>,
     ) -> Option<SavedState> {
+        let past = (key.clone(), claim.cloned());
         // Where several have it they agree, for nothing happens to what is gone.
-        let unwritten = self.all_mut().filter_map(|waiting| waiting.come_back(key, target, claim)).last();
-        let written = self.left_behind.remove(key).filter(|gone| gone.claim.as_ref() == claim);
+        let unwritten = self.all_mut().filter_map(|waiting| waiting.come_back(&past, target)).last();
+        let written = self.left_behind.remove(&past);
         unwritten.or_else(|| Some(written?.state))
     }
 

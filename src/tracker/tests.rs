@@ -1,3 +1,4 @@
+mod claims;
 mod durable;
 mod ending;
 mod generations;

@@ -28,8 +28,9 @@ pub(super) struct Waiting {
     answered: BTreeSet<TargetId>,
     /// Silences that have ended, each of a target of which something else is known since.
     silences: Vec<(Option<Claim>, Silence)>,
-    /// Targets that have changed or answered, and have gone from the configuration since, with what was known of them.
-    gone: BTreeMap<TargetKey, Gone>,
+    /// Targets that have changed or answered, and have gone from the configuration since, with what was known of
+    /// them. One that was watched under several claims since the last write has gone under each of them.
+    gone: BTreeMap<Past, Gone>,
     /// Targets that have come to their end, of which nothing is to be kept. What is known of one that has
     /// come back since is written after.
     ended: BTreeMap<TargetKey, Option<Claim>>,
@@ -37,10 +38,12 @@ pub(super) struct Waiting {
     gates: BTreeMap<String, (Option<Claim>, Timestamp)>,
 }
 
+/// A target that has gone, and the claim under which it was watched.
+pub(super) type Past = (TargetKey, Option<Claim>);
+
 /// What was known of a target that has gone.
 pub(super) struct Gone {
     pub(super) state: SavedState,
-    pub(super) claim: Option<Claim>,
     is_changed: bool,
 }
 
@@ -106,7 +109,7 @@ impl Waiting {
             let at = state(id).last_success.map(|at| (key(id), at));
             batches.entry(claim(id)).or_default().answered.extend(at);
         }
-        for (key, Gone { state, claim, is_changed }) in &self.gone {
+        for ((key, claim), Gone { state, is_changed }) in &self.gone {
             let batch = batches.entry(claim.as_ref()).or_default();
             if *is_changed {
                 batch.states.push((key.clone(), state.clone()));
@@ -143,8 +146,8 @@ impl Waiting {
         for (scope, gate) in earlier.gates {
             self.gates.entry(scope).or_insert(gate);
         }
-        for (key, gone) in earlier.gone {
-            let later = self.gone.entry(key).or_insert(Gone { is_changed: false, ..gone });
+        for (past, gone) in earlier.gone {
+            let later = self.gone.entry(past).or_insert(Gone { is_changed: false, ..gone });
             later.is_changed |= gone.is_changed;
         }
     }
@@ -157,7 +160,7 @@ impl Waiting {
 
     /// A target has come to its end.
     pub(super) fn end(&mut self, key: TargetKey, claim: Option<Claim>) {
-        self.gone.remove(&key);
+        self.gone.retain(|(gone, _), _| *gone != key);
         self.ended.insert(key, claim);
     }
 
@@ -170,31 +173,23 @@ impl Waiting {
                     continue;
                 }
                 let target = before.fleet.target(id);
-                let gone = self.gone.entry(target.into()).or_insert_with(|| Gone {
-                    state: saved(&before.targets[id.0 as usize]),
-                    claim: before.fleet.claim(target).cloned(),
-                    is_changed,
-                });
+                let past = (target.into(), before.fleet.claim(target).cloned());
+                let state = saved(&before.targets[id.0 as usize]);
+                let gone = self.gone.entry(past).or_insert(Gone { state, is_changed });
                 gone.is_changed |= is_changed;
             }
         }
     }
 
     /// What was known of the targets that are gone.
-    pub(super) fn into_gone(self) -> impl Iterator<Item = (TargetKey, Gone)> {
+    pub(super) fn into_gone(self) -> impl Iterator<Item = (Past, Gone)> {
         self.gone.into_iter()
     }
 
     /// A target that had gone is here again. Under another claim it begins with what is stored: somebody else
     /// may have had it meanwhile.
-    pub(super) fn come_back(
-        &mut self,
-        key: &TargetKey,
-        target: TargetId,
-        claim: Option<&Claim>,
-    ) -> Option<SavedState> {
-        let is_same = self.gone.get(key).is_some_and(|gone| gone.claim.as_ref() == claim);
-        let Gone { state, is_changed, .. } = is_same.then(|| self.gone.remove(key)).flatten()?;
+    pub(super) fn come_back(&mut self, past: &Past, target: TargetId) -> Option<SavedState> {
+        let Gone { state, is_changed } = self.gone.remove(past)?;
         if is_changed {
             self.changed.insert(target)
         } else {

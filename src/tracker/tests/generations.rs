@@ -9,7 +9,7 @@ use crate::store::{SavedState, TargetKey};
 
 impl Stage {
     /// Lets another fleet take over, with what the store keeps of what is new in it, as the daemon does.
-    async fn adopt(&self, second: i64, fleet: Fleet, ledger: &ScriptedLedger) {
+    pub(super) async fn adopt(&self, second: i64, fleet: Fleet, ledger: &ScriptedLedger) {
         let before = Arc::clone(&self.look.borrow().fleet);
         let succession = Succession::between(&before, &fleet, &HashSet::new());
         let is_new = |key: &TargetKey| {
