@@ -57,7 +57,8 @@
 //! - Only `probe` and `aws` name the AWS SDK.
 //! - Only `daemon` starts long-lived tasks, and it joins each; `http` and `sim` start one a connection.
 //! - `http` cannot reach a poller.
-//! - A target is never asked by two at once, whatever the configuration does; nor by two replicas of the same one.
+//! - A target is never asked by two at once, whatever the configuration does; nor by two replicas of the same
+//!   one, but for a call that was begun before a process was stopped and goes out when it is woken.
 //! - Wall time is read by `clock` alone.
 //! - Nothing but the demo names `sim`.
 //!
